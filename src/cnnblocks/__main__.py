@@ -1,0 +1,3 @@
+from cnnblocks.cli import main
+
+main()
