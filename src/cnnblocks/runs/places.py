@@ -1,0 +1,64 @@
+"""Where runs live, and the index that finds those started elsewhere."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import platformdirs
+
+from cnnblocks.runs.events import EventTail, EventWriter
+
+CONFIG = "config.json"
+
+
+def runs_directory(runs_dir: str | os.PathLike | None = None) -> Path:
+    """The directory that holds runs: `runs_dir`, else `$CNNBLOCKS_RUNS_DIR`, else `./runs`."""
+    return Path(runs_dir or os.environ.get("CNNBLOCKS_RUNS_DIR") or "runs").expanduser().absolute()
+
+
+def state_directory() -> Path:
+    """The user's state directory: `$CNNBLOCKS_STATE_DIR`, else the platform's own."""
+    named = os.environ.get("CNNBLOCKS_STATE_DIR")
+    return Path(named) if named else platformdirs.user_state_path("cnnblocks", appauthor=False)
+
+
+def index_path() -> Path:
+    """The file that lists every run of this user, wherever it was started."""
+    return state_directory() / "runs.jsonl"
+
+
+def is_run(path: str | os.PathLike) -> bool:
+    """Whether a directory is a run's, readable or not."""
+    return (Path(path) / CONFIG).is_file()
+
+
+def runs_in(runs_dir: str | os.PathLike) -> list[Path]:
+    """The run directories in a directory, in the order of their names (which begin with a time)."""
+    try:
+        entries = sorted(Path(runs_dir).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [path for path in entries if path.name[0] != "." and is_run(path)]
+
+
+def add_to_index(run: Path) -> None:
+    """Remember where a run is; a state directory that cannot be written is no reason to stop."""
+    with suppress(OSError):
+        index_path().parent.mkdir(parents=True, exist_ok=True)
+        with EventWriter(index_path()) as index:
+            index.write("run", path=str(run))
+
+
+def indexed_runs() -> list[Path]:
+    """Every run in the index that is still there, each once, in the order they were started."""
+    tail = EventTail(index_path())
+    paths: dict[Path, None] = {}
+    while entries := tail.poll():
+        paths.update({Path(entry["path"]): None for entry in entries if "path" in entry})
+    return [path for path in paths if is_run(path)]
+
+
+def all_runs(runs_dir: str | os.PathLike | None = None) -> list[Path]:
+    """The runs of the index and of the runs directory, each once, in the order of their names."""
+    everywhere = dict.fromkeys([*indexed_runs(), *runs_in(runs_directory(runs_dir))])
+    return sorted(everywhere, key=lambda path: (path.name, path))
