@@ -4,12 +4,72 @@ from typing import Any
 
 import keras
 
-from cnnblocks.blocks._arguments import boolean, one_of, positive_integer, positive_pair
-from cnnblocks.blocks._block import BatchNormBlock, Shape, build_chain
+from cnnblocks.blocks._arguments import boolean, padding_name, positive_integer, positive_pair
+from cnnblocks.blocks._base import BatchNormBlock, Shape, build_chain
 
 
 @keras.saving.register_keras_serializable(package="cnnblocks")
 class ConvBNRelu(BatchNormBlock):
+    """Convolution, then batch normalization, then an activation.
+
+    The unit that most networks since 2015 are made of. The convolution has no bias unless asked
+    for: the normalization that follows takes the mean away and adds its own offset, so a bias
+    changes nothing. Early models carry one nevertheless, and their weight files need it.
+
+    With `freeze_statistics=True` the normalization always uses its moving mean and variance, in
+    training too, and never updates them; its scale and offset still learn. That is how pretrained
+    statistics are kept while fine-tuning on small batches. In a block that starts from scratch the
+    mean stays 0 and the variance 1, which some published models did unknowingly.
+
+    Example:
+
+    >>> images = np.random.rand(4, 32, 32, 3)
+    >>> block = cnnblocks.ConvBNRelu(16, kernel_size=5, strides=2)
+    >>> block(images).shape
+    TensorShape([4, 16, 16, 16])
+
+    Args:
+        filters: Integer, the number of output channels.
+        kernel_size: Integer or pair of integers, height and width of the kernel. Defaults to `3`.
+        strides: Integer or pair of integers, the strides of the convolution. Defaults to `1`.
+        padding: `"same"` or `"valid"`. Defaults to `"same"`.
+        use_bias: Whether the convolution adds a bias. Defaults to `False`.
+        freeze_statistics: Whether to normalize with the moving statistics always and to leave them
+            as they are. Defaults to `False`.
+        activation: Name, function or Keras object (a layer without weights, such as
+            `keras.layers.LeakyReLU(0.1)`); `None` for none. Defaults to `"relu"`.
+        kernel_initializer: Initializer of the convolution's kernel. Defaults to
+            `"glorot_uniform"`.
+        kernel_regularizer: Regularizer of the convolution's kernel. Defaults to `None`.
+        batch_norm_momentum: Number in [0, 1), how much of its past a moving statistic keeps in
+            each step. Defaults to `0.99`.
+        batch_norm_epsilon: Small number added to the variance. Defaults to `1e-3`.
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to
+            `keras.config.image_data_format()`, and is saved with the layer.
+        **kwargs: Arguments of every Keras layer, such as `name`, `dtype` and `trainable`.
+
+    Call arguments:
+        inputs: A batch of images.
+        training: Whether to normalize with the statistics of the batch, and to update the moving
+            ones. Without effect under `freeze_statistics` and in a frozen layer.
+
+    Input shape:
+        `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
+        `data_format="channels_first"`. With `padding="valid"` at least as large as the kernel.
+
+    Output shape:
+        `(batch, new_height, new_width, filters)`, or
+        `(batch, filters, new_height, new_width)`. A size `n` becomes `ceil(n / stride)` with
+        `padding="same"` and `ceil((n - kernel + 1) / stride)` with `"valid"`.
+
+    Raises:
+        ValueError: An argument is invalid, or the images are smaller than the kernel.
+
+    Reference:
+
+    - [Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)
+    """
+
     def __init__(
         self,
         filters: int,
@@ -27,19 +87,19 @@ class ConvBNRelu(BatchNormBlock):
         **kwargs: Any,
     ) -> None:
         super().__init__(
+            freeze_statistics=freeze_statistics,
             activation=activation,
             kernel_initializer=kernel_initializer,
             kernel_regularizer=kernel_regularizer,
-            data_format=data_format,
-            freeze_statistics=freeze_statistics,
             batch_norm_momentum=batch_norm_momentum,
             batch_norm_epsilon=batch_norm_epsilon,
+            data_format=data_format,
             **kwargs,
         )
         self.filters = positive_integer(filters, "filters")
         self.kernel_size = positive_pair(kernel_size, "kernel_size")
         self.strides = positive_pair(strides, "strides")
-        self.padding = one_of(padding, ("same", "valid"), "padding")
+        self.padding = padding_name(padding, "padding")
         self.use_bias = boolean(use_bias, "use_bias")
         self.conv = keras.layers.Conv2D(
             self.filters,
@@ -47,27 +107,26 @@ class ConvBNRelu(BatchNormBlock):
             strides=self.strides,
             padding=self.padding,
             use_bias=self.use_bias,
-            **self.kernel_arguments(),
-            **self.child_arguments("conv"),
+            **self._conv_arguments("conv"),
         )
         self.batch_norm = keras.layers.BatchNormalization(
-            axis=self.channel_axis,
+            axis=self._channel_axis,
             momentum=self.batch_norm_momentum,
             epsilon=self.batch_norm_epsilon,
-            **self.child_arguments("batch_norm"),
+            **self._sublayer_arguments("batch_norm"),
         )
 
     def build(self, input_shape: Shape) -> None:
-        build_chain([self.conv, self.batch_norm], self._checked(input_shape))
+        build_chain([self.conv, self.batch_norm], self._checked_shape(input_shape))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        self._checked(inputs.shape)
+        self._checked_shape(inputs.shape)
         x = self.conv(inputs)
         x = self.batch_norm(x, training=False if self.freeze_statistics else training)
         return self.activation(x)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return self.conv.compute_output_shape(self._checked(input_shape))
+        return self.conv.compute_output_shape(self._checked_shape(input_shape))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -82,7 +141,8 @@ class ConvBNRelu(BatchNormBlock):
         )
         return config
 
-    def _checked(self, input_shape: Shape) -> Shape:
-        if self.padding == "same":
-            return self.image_shape(input_shape)
-        return self.image_shape(input_shape, self.kernel_size, " with padding='valid'")
+    def _checked_shape(self, input_shape: Shape) -> Shape:
+        shape = self._image_shape(input_shape)
+        if self.padding == "valid":
+            self._require_size(shape, self.kernel_size, "padding='valid'")
+        return shape
