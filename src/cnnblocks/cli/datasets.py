@@ -1,0 +1,74 @@
+"""`cnnblocks datasets`: what one can train on."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from cnnblocks.data import Dataset
+
+_CLASSES_SHOWN = 30
+
+
+@click.command(
+    epilog="Examples: cnnblocks datasets | cnnblocks datasets digits | "
+    "cnnblocks datasets photos/ --json"
+)
+@click.argument("source", required=False)
+@click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def datasets(source: str | None, skip_corrupt: bool, as_json: bool) -> None:
+    """List the data sets known by name, or describe SOURCE.
+
+    SOURCE is one of those names, a folder of images (train/<class>/ and test/<class>/, or
+    <class>/), a folder of IDX files, or a .npz file.
+    """
+    if source is None:
+        _list_known(as_json)
+        return
+    from cnnblocks.backend import select_backend
+    from cnnblocks.data import load
+
+    if source.endswith(("mnist", "cifar10", "cifar100")):
+        select_backend()
+    dataset = load(source, on_corrupt="skip" if skip_corrupt else "error")
+    if as_json:
+        click.echo(json.dumps(dataset.to_dict(), indent=2))
+    else:
+        _describe(dataset)
+
+
+def _list_known(as_json: bool) -> None:
+    from cnnblocks.data import known_sources
+
+    known = known_sources()
+    if as_json:
+        entries = [{"name": name, "description": text} for name, text in known.items()]
+        click.echo(json.dumps({"schema": 1, "datasets": entries}, indent=2))
+        return
+    for name, description in known.items():
+        click.echo(f"{name:14} {description}")
+
+
+def _describe(dataset: "Dataset") -> None:
+    facts = dataset.to_dict()
+    height, width, channels = (size or "any" for size in facts["image_shape"])
+    click.echo(f"{facts['name']}  ({facts['source']})")
+    click.echo(f"images   {height} x {width} x {channels}, {_place(facts)}")
+    for name, count in facts["splits"].items():
+        click.echo(f"{name:11}{count:>9,}")
+    click.echo(f"classes  {len(facts['classes'])}")
+    for entry in facts["classes"][:_CLASSES_SHOWN]:
+        counts = "  ".join(f"{name} {entry[name]:,}" for name in facts["splits"])
+        click.echo(f"  {entry['name']:20} {counts}")
+    if len(facts["classes"]) > _CLASSES_SHOWN:
+        click.echo(f"  and {len(facts['classes']) - _CLASSES_SHOWN} more (--json has all)")
+    for note in facts["notes"]:
+        click.echo(f"note     {note}")
+    if facts["skipped"]:
+        click.echo(f"skipped  {len(facts['skipped'])} files, the first {facts['skipped'][0]}")
+
+
+def _place(facts: dict[str, Any]) -> str:
+    return "in memory" if facts["in_memory"] else "in files"

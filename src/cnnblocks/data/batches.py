@@ -1,0 +1,194 @@
+"""Batches that depend on nothing but the seed, the epoch and their number."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
+
+import numpy as np
+
+from cnnblocks.data.augmentation import Augmentation
+from cnnblocks.data.dataset import Split
+from cnnblocks.data.errors import DataError
+from cnnblocks.data.images import WORKERS
+from cnnblocks.data.preprocessing import Preprocessing
+
+_PIECE = 16
+_BATCHES_AHEAD = 2
+
+
+class Batches:
+    """The batches of one epoch, by number or one after another.
+
+    Images that fit are decoded and resized once, when this is made; others are read by a few
+    threads, two batches ahead of what is asked for.
+
+    Args:
+        split: The images.
+        batch_size: Images in a batch, over all shards together.
+        preprocessing: What the network takes.
+        augmentation: Random changes; for training images only.
+        shuffle: Whether every epoch has its own order.
+        seed: What shuffling and augmentation start from.
+        epoch: Which epoch, from 1.
+        start: The batch at which iteration begins, counted from 0; for going on in the middle of
+            an epoch.
+        steps: At most so many batches; `None` for all.
+        drop_remainder: Whether to leave out a last batch that is not full.
+        shard: `(index, count)`: yield only this process' rows of every batch. `count` must divide
+            `batch_size`; with `drop_remainder` every shard then has equally many.
+        progress: Called with the number of images done and in all while they are prepared.
+
+    Raises:
+        DataError: An argument is out of range, there is no batch at all, or an image cannot be
+            read.
+
+    Example:
+
+        >>> import cnnblocks
+        >>> from cnnblocks.data import Batches, Preprocessing
+        >>> train = cnnblocks.data.load("digits").train
+        >>> batches = Batches(train, 32, preprocessing=Preprocessing((8, 8, 1)), shuffle=True)
+        >>> len(batches), batches[0][0].shape, batches[0][1].shape
+        (41, (32, 8, 8, 1), (32,))
+        >>> for images, labels in batches.at_epoch(2, start=40):
+        ...     print(images.shape)
+        (15, 8, 8, 1)
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        *,
+        preprocessing: Preprocessing,
+        augmentation: Augmentation | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 1,
+        start: int = 0,
+        steps: int | None = None,
+        drop_remainder: bool = False,
+        shard: tuple[int, int] = (0, 1),
+        progress: Callable[[int, int], None] | None = None,
+    ):
+        _check(batch_size, seed, steps, shard)
+        self.batch_size = batch_size
+        self.augmentation = augmentation
+        self.shuffle = shuffle
+        self.seed = seed
+        self.shard = shard
+        full, rest = divmod(len(split), batch_size)
+        available = full if drop_remainder else full + bool(rest)
+        self._length = available if steps is None else min(steps, available)
+        if not self._length:
+            raise DataError(
+                f"{len(split)} images do not make one batch of {batch_size}. "
+                "Take a smaller batch size or more images."
+            )
+        self.split = split.prepare(preprocessing, progress)
+        self.preprocessing = preprocessing.fit(self.split)
+        self._begin(epoch, start)
+
+    def __len__(self) -> int:
+        """Batches in the epoch, whatever `start` is."""
+        return self._length
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `index`.
+
+        Returns:
+            Images, `float32`, shape `(rows, height, width, channels)` (channels first if the
+            preprocessing says so), and labels, `int32`, shape `(rows,)`.
+
+        Raises:
+            IndexError: There is no such batch.
+            DataError: An image cannot be read.
+        """
+        return self._finish(index, self.split.read(self.positions(index), self.preprocessing))
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the batches from `start` to the last."""
+        if self.split.in_memory and self.split.image_shape == self.preprocessing.input_shape:
+            return (self[index] for index in range(self.start, len(self)))
+        return self._streamed()
+
+    def at_epoch(self, epoch: int, start: int = 0) -> "Batches":
+        """Return the batches of another epoch, sharing the prepared images.
+
+        Args:
+            epoch: Which epoch, from 1.
+            start: The batch at which iteration begins.
+        """
+        other = copy(self)
+        other._begin(epoch, start)
+        return other
+
+    def positions(self, index: int) -> np.ndarray:
+        """Return which images of the split are in this shard's rows of batch `index`."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"There are batches 0 to {len(self) - 1}. Received: {index}")
+        first = index * self.batch_size
+        return self.order[first : first + self.batch_size][self._rows(index)]
+
+    def _begin(self, epoch: int, start: int) -> None:
+        if epoch < 1:
+            raise DataError(f"Epochs count from 1. Received: epoch={epoch}")
+        if not 0 <= start <= len(self):
+            raise DataError(f"start must be 0 to {len(self)}. Received: start={start}")
+        self.epoch = epoch
+        self.start = start
+        self.order = np.arange(len(self.split))
+        if self.shuffle:
+            self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.split))
+
+    def _rows(self, index: int) -> slice:
+        size = min(self.batch_size, len(self.split) - index * self.batch_size)
+        number, count = self.shard
+        return slice(size * number // count, size * (number + 1) // count)
+
+    def _finish(self, index: int, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.augmentation:
+            # Drawn for the whole batch, so that shards together see what one process would.
+            generator = np.random.default_rng([self.seed, self.epoch, index + 1])
+            draw = self.augmentation.draw(self.batch_size, images.shape[1:3], generator)
+            images = self.augmentation.apply(images, draw[self._rows(index)])
+        return self.preprocessing.scale(images), self.split.labels[self.positions(index)]
+
+    def _streamed(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        pool = ThreadPoolExecutor(WORKERS, "cnnblocks-data")
+        ahead: deque[tuple[int, list[Future[np.ndarray]]]] = deque()
+        try:
+            for index in range(self.start, len(self)):
+                ahead.append((index, self._submit(pool, index)))
+                if len(ahead) > _BATCHES_AHEAD:
+                    yield self._collect(*ahead.popleft())
+            while ahead:
+                yield self._collect(*ahead.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, index: int) -> list[Future[np.ndarray]]:
+        positions = self.positions(index)
+        pieces = (positions[i : i + _PIECE] for i in range(0, len(positions), _PIECE))
+        return [pool.submit(self.split.read, piece, self.preprocessing) for piece in pieces]
+
+    def _collect(
+        self, index: int, pieces: list[Future[np.ndarray]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return self._finish(index, np.concatenate([piece.result() for piece in pieces]))
+
+
+def _check(batch_size: int, seed: int, steps: int | None, shard: tuple[int, int]) -> None:
+    if batch_size < 1:
+        raise DataError(f"batch_size must be 1 or more. Received: batch_size={batch_size}")
+    if seed < 0:
+        raise DataError(f"seed must be 0 or more. Received: seed={seed}")
+    if steps is not None and steps < 1:
+        raise DataError(f"steps must be 1 or more. Received: steps={steps}")
+    number, count = shard
+    if not 0 <= number < count or batch_size % count:
+        raise DataError(
+            "shard must be (index, count) with the index below the count, and the count must "
+            f"divide the batch size. Received: shard={shard}, batch_size={batch_size}"
+        )
