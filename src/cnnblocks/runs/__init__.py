@@ -7,7 +7,7 @@ from cnnblocks.runs.events import EventTail, EventWriter, follow_events, read_ev
 from cnnblocks.runs.files import SCHEMA, read_json, replacing, write_json, write_text
 from cnnblocks.runs.history import forget_epochs, read_history, record_epoch
 from cnnblocks.runs.listing import RunLister, RunSummary
-from cnnblocks.runs.places import runs_directory, state_directory
+from cnnblocks.runs.places import runs_directory, state_directory, user_directories
 from cnnblocks.runs.session import TrainingSession
 from cnnblocks.runs.status import ACTIVE, STATES, Status
 
@@ -39,6 +39,7 @@ __all__ = [
     "resolve",
     "runs_directory",
     "state_directory",
+    "user_directories",
     "write_json",
     "write_text",
 ]

@@ -16,10 +16,25 @@ def runs_directory(runs_dir: str | os.PathLike | None = None) -> Path:
     return Path(runs_dir or os.environ.get("CNNBLOCKS_RUNS_DIR") or "runs").expanduser().absolute()
 
 
+def user_directories() -> dict[str, Path]:
+    """This user's directories by kind: `cache`, `state` and `config`.
+
+    Each is the platform's own unless `CNNBLOCKS_CACHE_DIR`, `CNNBLOCKS_STATE_DIR` or
+    `CNNBLOCKS_CONFIG_DIR` names another. None of them need exist.
+    """
+    platform = platformdirs.PlatformDirs("cnnblocks", appauthor=False)
+    usual = {
+        "cache": platform.user_cache_path,
+        "state": platform.user_state_path,
+        "config": platform.user_config_path,
+    }
+    named = {kind: os.environ.get(f"CNNBLOCKS_{kind.upper()}_DIR") for kind in usual}
+    return {kind: Path(named[kind] or path) for kind, path in usual.items()}
+
+
 def state_directory() -> Path:
-    """The user's state directory: `$CNNBLOCKS_STATE_DIR`, else the platform's own."""
-    named = os.environ.get("CNNBLOCKS_STATE_DIR")
-    return Path(named) if named else platformdirs.user_state_path("cnnblocks", appauthor=False)
+    """The directory for what is to be remembered; see `user_directories`."""
+    return user_directories()["state"]
 
 
 def index_path() -> Path:

@@ -1,0 +1,36 @@
+"""`cnnblocks follow`: watch a run."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from cnnblocks.cli.options import RUN_HELP, is_terminal, run_argument, runs_dir_option
+
+
+@click.command(
+    epilog="Example: cnnblocks follow last",
+    help=f"Watch a run until it ends; Ctrl+C leaves the run alone.\n\n{RUN_HELP} Ends with status "
+    "1 when the run failed or its process is gone.",
+)
+@run_argument
+@runs_dir_option
+def follow(run: str, runs_dir: Path | None) -> None:
+    from cnnblocks.cli.run_view import watch
+    from cnnblocks.cli.texts import best, what_next
+    from cnnblocks.runs import RunDirectory
+
+    found = RunDirectory.open(run, runs_dir)
+    try:
+        state = watch(found, live=is_terminal())
+    except KeyboardInterrupt:
+        click.echo(f"\n{found.id} goes on. Stop it with: cnnblocks stop {found.id}", err=True)
+        return
+    status = found.status
+    click.echo(f"{found.id} {state}" + (f": best {best(status.best)}" if status.best else ""))
+    if state != "finished" and status.reason:
+        click.echo(status.reason, err=True)
+    if advice := what_next(state, found.id, found.path):
+        click.echo(advice, err=True)
+    if state in ("failed", "interrupted"):
+        sys.exit(1)
