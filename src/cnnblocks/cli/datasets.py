@@ -1,9 +1,11 @@
 """`cnnblocks datasets`: what one can train on."""
 
-import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from cnnblocks.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
     from cnnblocks.data import Dataset
@@ -17,7 +19,7 @@ _CLASSES_SHOWN = 30
 )
 @click.argument("source", required=False)
 @click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def datasets(source: str | None, skip_corrupt: bool, as_json: bool) -> None:
     """List the data sets known by name, or describe SOURCE.
 
@@ -29,12 +31,13 @@ def datasets(source: str | None, skip_corrupt: bool, as_json: bool) -> None:
         return
     from cnnblocks.backend import select_backend
     from cnnblocks.data import load
+    from cnnblocks.data.keras_datasets import DOWNLOADS
 
-    if source.endswith(("mnist", "cifar10", "cifar100")):
+    if source in DOWNLOADS:
         select_backend()
     dataset = load(source, on_corrupt="skip" if skip_corrupt else "error")
     if as_json:
-        click.echo(json.dumps(dataset.to_dict(), indent=2))
+        print_json(dataset.to_dict())
     else:
         _describe(dataset)
 
@@ -44,11 +47,12 @@ def _list_known(as_json: bool) -> None:
 
     known = known_sources()
     if as_json:
-        entries = [{"name": name, "description": text} for name, text in known.items()]
-        click.echo(json.dumps({"schema": 1, "datasets": entries}, indent=2))
+        entries = [asdict(source) for source in known]
+        print_json({"datasets": entries})
         return
-    for name, description in known.items():
-        click.echo(f"{name:14} {description}")
+    for source in known:
+        place = "here" if source.present else "to download"
+        click.echo(f"{source.name:14} {source.description}  ({place})")
 
 
 def _describe(dataset: "Dataset") -> None:

@@ -18,7 +18,7 @@ from cnnblocks.data.batches import Batches
 from cnnblocks.data.dataset import Dataset, Split
 from cnnblocks.data.errors import DataError
 from cnnblocks.data.images import read_image
-from cnnblocks.data.loading import known_sources, load
+from cnnblocks.data.loading import KnownSource, known_sources, load
 from cnnblocks.data.preprocessing import Preprocessing
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Batches",
     "DataError",
     "Dataset",
+    "KnownSource",
     "Preprocessing",
     "Split",
     "known_sources",

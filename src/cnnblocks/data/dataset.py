@@ -22,9 +22,9 @@ class Split:
 
     Args:
         images: Where the images are.
-        labels: The class of each, `0` to `len(class_names) - 1`.
+        labels: The class of each of `images`, `0` to `len(class_names) - 1`.
         class_names: The classes' names.
-        indices: Which of `images` and `labels` this split holds, in order; `None` for all.
+        indices: Which of them this split holds, in order; `None` for all.
         memory: How many bytes of images may be kept in memory; `None` for half of what is free
             when it is asked.
 
@@ -46,6 +46,7 @@ class Split:
     ):
         self.indices = np.arange(len(labels)) if indices is None else indices
         self.labels = np.asarray(labels, np.int32)[self.indices]
+        self._every_label = labels
         self.class_names = tuple(class_names)
         self.memory = memory
         self._images = images
@@ -113,9 +114,13 @@ class Split:
 
     def subset(self, positions: np.ndarray) -> "Split":
         """Return a split with only the images at `positions`, in this order, sharing memory."""
-        every = np.zeros(len(self._images), np.int32)
-        every[self.indices] = self.labels
-        return Split(self._images, every, self.class_names, self.indices[positions], self.memory)
+        return Split(
+            self._images,
+            self._every_label,
+            self.class_names,
+            self.indices[positions],
+            self.memory,
+        )
 
     def prepare(
         self,

@@ -19,6 +19,7 @@ WORKERS = min(16, os.cpu_count() or 1)
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _GREY = ("1", "L", "LA", "La", *_SIXTEEN_BIT)
 _SAMPLE = 64
+_ORIENTATION = 0x0112
 
 Shape = tuple[int | None, int | None, int]
 
@@ -49,7 +50,7 @@ def read_image(path: str | Path, at_least: tuple[int, int] | None = None) -> np.
     try:
         with Image.open(path) as image:
             _refuse_bomb(image, path)
-            if at_least:
+            if at_least and min(image.height / at_least[0], image.width / at_least[1]) >= 4:
                 image.draft(None, (2 * at_least[1], 2 * at_least[0]))
             return as_array(image)
     except DataError:
@@ -77,7 +78,9 @@ def as_array(image: Image.Image) -> np.ndarray:
         >>> as_array(Image.new("RGBA", (8, 4))).shape
         (4, 8, 3)
     """
-    image = ImageOps.exif_transpose(image)
+    image.load()
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
     if image.mode == "F":
         raise DataError("Floating-point pixels have no agreed range; save the image as 8-bit.")
     if image.mode in _SIXTEEN_BIT:
@@ -85,7 +88,9 @@ def as_array(image: Image.Image) -> np.ndarray:
     target = "L" if image.mode in _GREY else "RGB"
     if image.has_transparency_data:
         image = _on_white(image)
-    pixels = np.asarray(image.convert(target))
+    if image.mode != target:
+        image = image.convert(target)
+    pixels = np.asarray(image)
     return pixels[..., None] if target == "L" else pixels
 
 

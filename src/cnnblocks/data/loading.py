@@ -1,5 +1,6 @@
 """From what a person writes after `--data` to a data set."""
 
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, get_args
@@ -9,7 +10,7 @@ from cnnblocks.data import digits, folder, idx, keras_datasets, npz
 from cnnblocks.data.dataset import Dataset, Split
 from cnnblocks.data.errors import DataError
 from cnnblocks.data.source import Part, Source
-from cnnblocks.data.splits import stratified, tail
+from cnnblocks.data.splits import spread, stratified, tail
 
 Validation = Literal["holdout", "tail", "test", "none"]
 OnCorrupt = Literal["error", "skip"]
@@ -36,12 +37,13 @@ def load(
         validation: Where the images to choose by come from. `"holdout"`: the source's own
             validation images, else the share `validation_split` of every class, at random;
             `"tail"`: the last share of the training images as they are stored, as Keras'
-            `validation_split` does; `"test"`: the test images; `"none"`: no validation.
-        validation_split: The share, from 0 (no validation) to below 1.
+            `validation_split` does, for sources stored in random order; `"test"`: the test images; `"none"`: no validation.
+        validation_split: The share to hold out, from 0 (none) to below 1.
         test_split: The share of every class to set apart for the test where the source sets none
             apart. Always the same images, whatever `seed` is.
         seed: Which images are held out for validation.
-        limit: Train on so many images at most, chosen like a held-out share.
+        limit: Use so many training images at most, of every class in proportion, with those that
+            are then held out for validation among them.
         on_corrupt: `"error"` to stop at an image that cannot be read, `"skip"` to look at every
             image now and leave those out.
         memory: How many bytes of images may be kept in memory; `None` for half of what is free.
@@ -58,32 +60,23 @@ def load(
         >>> len(dataset.train), len(dataset.validation), len(dataset.test)
         (1295, 143, 359)
     """
-    _check_arguments(validation, validation_split, test_split, limit, on_corrupt)
+    _check_arguments(validation, validation_split, test_split, on_corrupt)
     found = _find(source, on_corrupt, memory)
     found.check()
     notes = list(found.notes)
-    train = _split(found, found.train, memory)
-    if found.test is None:
-        kept, apart = stratified(train.labels, test_split, _TEST_SEED)
-        if not len(apart):
-            raise DataError(f"{found.location} has too few images to set any apart for the test.")
-        train, test = train.subset(kept), train.subset(apart)
-        notes.append(f"test: {len(test)} images held out of {found.location}")
-    else:
-        test = _split(found, found.test, memory)
+    train, test = _with_test(found, test_split, memory, notes)
+    if limit is not None and limit < len(train):
+        train = _limited(train, limit, seed)
+        notes.append(f"training: limited to {limit} images")
     chosen: Split | None = None
-    if validation == "holdout" and found.validation is not None and validation_split:
-        chosen = _split(found, found.validation, memory)
-    elif validation == "test":
+    if validation == "test":
         chosen = test
         notes.append("validation: the test images, so the test result is not independent")
+    elif validation == "holdout" and found.validation is not None:
+        chosen = _split(found, found.validation, memory)
     elif validation != "none" and validation_split:
         train, chosen = _hold_out(train, validation, validation_split, seed)
         notes.append(f"validation: {len(chosen)} images held out of the training images")
-    if limit is not None and limit < len(train):
-        _, few = stratified(train.labels, limit / len(train), seed)
-        train = train.subset(few)
-        notes.append(f"training: limited to {len(train)} images")
     return Dataset(
         name=found.name,
         source=found.location,
@@ -96,16 +89,37 @@ def load(
     )
 
 
-def known_sources() -> dict[str, str]:
-    """Return the data sets that are known by name, each with a line about it.
+@dataclass(frozen=True)
+class KnownSource:
+    """A data set that is known by name.
+
+    Args:
+        name: What to give to `load`.
+        description: A line about it.
+        present: Whether it is on this machine already.
+    """
+
+    name: str
+    description: str
+    present: bool
+
+
+def known_sources() -> list[KnownSource]:
+    """Return the data sets that are known by name.
 
     Example:
 
-        >>> list(known_sources())
+        >>> [known.name for known in known_sources()]
         ['digits', 'mnist', 'fashion_mnist', 'cifar10', 'cifar100']
     """
-    built_in = {"digits": "1,797 handwritten digits, 8x8 grey; built in, no download"}
-    return built_in | {n: d.description for n, d in keras_datasets.DOWNLOADS.items()}
+    built_in = KnownSource("digits", "1,797 handwritten digits, 8x8 grey", present=True)
+    return [
+        built_in,
+        *(
+            KnownSource(name, download.description, keras_datasets.present(name))
+            for name, download in keras_datasets.DOWNLOADS.items()
+        ),
+    ]
 
 
 def _find(source: str | Path, on_corrupt: OnCorrupt, memory: int | None) -> Source:
@@ -127,7 +141,7 @@ def _find(source: str | Path, on_corrupt: OnCorrupt, memory: int | None) -> Sour
 
 
 def _unknown(source: str) -> str:
-    names = list(known_sources())
+    names = [known.name for known in known_sources()]
     close = get_close_matches(source.lower().replace("-", "_"), names, n=1)
     guess = f" Did you mean {close[0]}?" if close else ""
     return f"There is no file or folder {source}, and no data set of that name.{guess} " + (
@@ -139,21 +153,50 @@ def _split(found: Source, part: Part, memory: int | None) -> Split:
     return Split(part.images, part.labels, found.class_names, memory=memory)
 
 
+def _with_test(
+    found: Source, share: float, memory: int | None, notes: list[str]
+) -> tuple[Split, Split]:
+    train = _split(found, found.train, memory)
+    if found.test is not None:
+        return train, _split(found, found.test, memory)
+    kept, apart = stratified(train.labels, share, _TEST_SEED)
+    if not len(apart):
+        raise DataError(f"{found.location} has too few images to set any apart for the test.")
+    notes.append(f"test: {len(apart)} images held out of {found.location}")
+    return train.subset(kept), train.subset(apart)
+
+
 def _hold_out(train: Split, how: str, share: float, seed: int) -> tuple[Split, Split]:
     if how == "tail":
         kept, apart = tail(len(train), share)
     else:
         kept, apart = stratified(train.labels, share, seed)
-    if not len(kept) or not len(apart):
+    if not len(apart):
         raise DataError(
             f"{len(train)} training images are too few to hold out {share:.0%} for validation. "
             "Add images, or train without validation images."
         )
-    return train.subset(kept), train.subset(apart)
+    rest = train.subset(kept)
+    lost = [name for name, count in zip(rest.class_names, rest.class_counts) if not count]
+    if lost:
+        raise DataError(
+            f"Without the last {share:.0%} of the images none of class {', '.join(lost[:5])} is "
+            'left to train on: they are stored class by class. Use validation="holdout".'
+        )
+    return rest, train.subset(apart)
+
+
+def _limited(train: Split, limit: int, seed: int) -> Split:
+    if limit < len(train.class_names):
+        raise DataError(
+            f"limit must be at least the number of classes, {len(train.class_names)}. "
+            f"Received: limit={limit}"
+        )
+    return train.subset(spread(train.labels, limit, seed))
 
 
 def _check_arguments(
-    validation: str, validation_split: float, test_split: float, limit: int | None, on_corrupt: str
+    validation: str, validation_split: float, test_split: float, on_corrupt: str
 ) -> None:
     for name, value, choices in (
         ("validation", validation, get_args(Validation)),
@@ -170,5 +213,3 @@ def _check_arguments(
         )
     if not 0 < test_split < 1:
         raise DataError(f"test_split must be between 0 and 1. Received: test_split={test_split}")
-    if limit is not None and limit < 1:
-        raise DataError(f"limit must be 1 or more. Received: limit={limit}")

@@ -30,6 +30,26 @@ def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray,
     return np.flatnonzero(~apart), np.flatnonzero(apart)
 
 
+def spread(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Choose exactly `count` images at random, from every class in proportion.
+
+    Returns:
+        Their positions, ascending.
+
+    Example:
+
+        >>> labels = np.repeat([0, 1], [30, 10])
+        >>> np.bincount(labels[spread(labels, 8, seed=0)]).tolist()
+        [6, 2]
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    rank = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.sort(np.argsort(rank, kind="stable")[:count])
+
+
 def tail(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Set the last images apart, as Keras' `validation_split` does.
 
