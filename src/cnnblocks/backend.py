@@ -3,6 +3,10 @@
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,6 +52,37 @@ def select_backend(name: str | None = None) -> str:
     os.environ["KERAS_BACKEND"] = chosen
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return chosen
+
+
+def import_keras(name: str | None = None) -> str:
+    """Settle the backend as `select_backend` does, import Keras quietly, return the backend.
+
+    TensorFlow writes to file descriptor 2 while it is imported, whatever its log level and
+    Python's `sys.stderr` are; those lines are
+    dropped unless the import fails.
+    """
+    chosen = select_backend(name)
+    with _file_descriptor_2_aside():
+        import_module("keras")
+    return chosen
+
+
+@contextmanager
+def _file_descriptor_2_aside() -> Iterator[None]:
+    """Keep what is written to stderr, and show it only if there is an error."""
+    sys.stderr.flush()
+    aside = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(aside, kept.read())
+            raise
+        finally:
+            os.dup2(aside, 2)
+            os.close(aside)
 
 
 def _check_running(name: str | None) -> str:
