@@ -131,7 +131,7 @@ class TrainingSession:
         with suppress(OSError):
             self._events.write("run_end", state=state, reason=reason, epoch=self.status.epoch)
 
-    def event(self, name: str, **fields: Any) -> None:
+    def event(self, name: str, /, **fields: Any) -> None:
         """Append an event; see `EventWriter.write`."""
         self._events.write(name, **fields)
 
