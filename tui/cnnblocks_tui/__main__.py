@@ -1,0 +1,3 @@
+from cnnblocks_tui import main
+
+main()

@@ -1,0 +1,128 @@
+"""What every screen has: the bar on top, the footer, and a notice when the window is too small."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.events import Click, Resize
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static
+
+if TYPE_CHECKING:
+    from cnnblocks_tui.app import CnnblocksApp
+
+LEAST_WIDTH, LEAST_HEIGHT = 60, 20
+PLACES = (
+    ("networks", "Networks"),
+    ("runs", "Runs"),
+    ("weights", "Weights"),
+    ("predict", "Predict"),
+)
+
+
+class TopBar(Static):
+    """The program's name, the four places and what goes on in the background."""
+
+    DEFAULT_CSS = """
+    TopBar { dock: top; height: 1; background: $panel; color: $foreground; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spans: list[tuple[int, int, str]] = []
+
+    def render(self) -> Text:
+        """Textual's hook."""
+        app: Any = self.app
+        text = Text(" cnnblocks ", style="bold")
+        self._spans = []
+        for number, (mode, label) in enumerate(PLACES, start=1):
+            start = len(text)
+            chosen = mode == app.current_mode
+            text.append(f" {number} {label} ", style="bold reverse" if chosen else "")
+            self._spans.append((start, len(text), mode))
+        status = app.background_status()
+        room = self.size.width - len(text) - len(status) - 1
+        if room > 0:
+            text.append(" " * room + status, style="dim")
+        return text
+
+    def on_click(self, event: Click) -> None:
+        for start, end, mode in self._spans:
+            if start <= event.x < end:
+                self.app.call_later(self.app.run_action, f"app.{mode}")
+
+
+class TooSmall(Static):
+    """The notice that stands alone when there is no room for anything else."""
+
+    def on_resize(self) -> None:
+        size = self.app.size
+        self.update(
+            f"This window is {size.width}x{size.height}.\n"
+            f"cnnblocks needs {LEAST_WIDTH}x{LEAST_HEIGHT}.\nMake it larger, or press q."
+        )
+
+
+class Place(Screen[Any]):
+    """A screen of the program.
+
+    Subclasses give `compose_body`, their actions' methods, and `NAME`, under which their view is
+    remembered.
+    """
+
+    NAME: ClassVar[str] = ""
+    HELP: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own declaration
+        (0, "-narrow"),
+        (100, "-wide"),
+        (160, "-widest"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
+    DEFAULT_CSS = """
+    Place { layers: base over; }
+    Place > TooSmall { display: none; width: 100%; height: 100%; content-align: center middle; }
+    Place.-too-small > * { display: none; }
+    Place.-too-small > TooSmall { display: block; }
+    """
+    app: "CnnblocksApp"
+
+    def compose(self) -> ComposeResult:
+        """Textual's hook: bar, body, footer."""
+        yield TopBar()
+        yield from self.compose_body()
+        yield TooSmall()
+        yield Footer(show_command_palette=False, compact=True)
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets between the bar and the footer."""
+        yield from ()
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """What is remembered of this screen from one start to the next."""
+        return self.app.view_state.view(self.NAME)
+
+    def on_resize(self, event: Resize) -> None:
+        small = event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT
+        self.set_class(small, "-too-small")
+
+    def leave_input(self) -> bool:
+        """Leave a filter or field; whether there was one to leave."""
+        focused = self.focused
+        if not isinstance(focused, Input) or not focused.has_class("filter"):
+            return False
+        focused.value = ""
+        focused.add_class("-idle")
+        self.focus_main()
+        return True
+
+    def focus_main(self) -> None:
+        """Give the keyboard back to the screen's main widget."""
+        self.focus_next()
+
+    def open_filter(self, selector: str) -> None:
+        """Show a filter field and type into it."""
+        field = self.query_one(selector, Input)
+        field.remove_class("-idle")
+        field.focus()

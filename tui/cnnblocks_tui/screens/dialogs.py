@@ -1,0 +1,123 @@
+"""Small questions: yes or no, a line of text, one of several, a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, OptionList
+from textual.widgets.option_list import Option
+
+
+class Confirm(ModalScreen[bool]):
+    """A question that is answered by yes or no; no has the focus.
+
+    Args:
+        question: One sentence.
+        yes: The word on the button that does it.
+    """
+
+    HELP = "A question. Tab moves between the answers, enter takes one, escape says no."
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "yes", show=False)]
+
+    def __init__(self, question: str, yes: str = "Yes") -> None:
+        super().__init__()
+        self.question = question
+        self.yes = yes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(self.question)
+            with Horizontal():
+                yield Button("No", id="no")
+                yield Button(self.yes, id="yes", variant="error")
+
+    def on_mount(self) -> None:
+        self.query_one("#no").focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_yes(self) -> None:
+        self.dismiss(True)
+
+
+class Ask(ModalScreen[str | None]):
+    """One line of text; escape gives none.
+
+    Args:
+        question: What is asked.
+        value: The text to start from.
+        hint: One line below the field.
+    """
+
+    HELP = "A line of text. Enter takes it, escape leaves everything as it was."
+
+    def __init__(self, question: str, value: str = "", hint: str = "") -> None:
+        super().__init__()
+        self.question, self.value, self.hint = question, value, hint
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(self.question)
+            yield Input(self.value, id="answer")
+            yield Label(self.hint or "enter: take it · escape: leave it", classes="hint")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+
+class Choose(ModalScreen[str | None]):
+    """One of several; escape gives none.
+
+    Args:
+        question: What is asked.
+        options: (value, text) in order.
+        chosen: The value under the cursor at first.
+    """
+
+    HELP = "A list to choose from. Up and down move, enter takes it, escape leaves it."
+
+    def __init__(
+        self, question: str, options: Sequence[tuple[str, str]], chosen: str | None = None
+    ) -> None:
+        super().__init__()
+        self.question, self.options, self.chosen = question, options, chosen
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(self.question)
+            yield OptionList(*(Option(text, id=f"o{n}") for n, (_, text) in self._numbered()))
+
+    def on_mount(self) -> None:
+        values = [value for value, _ in self.options]
+        if self.chosen in values:
+            self.query_one(OptionList).highlighted = values.index(self.chosen)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self.options[event.option_index][0])
+
+    def _numbered(self) -> list[tuple[int, tuple[str, str]]]:
+        return list(enumerate(self.options))
+
+
+def open_file_dialog(title: str, start: Path) -> ModalScreen[Path | None]:
+    """A dialog that browses for a file that exists."""
+    from textual_fspicker import FileOpen
+
+    return FileOpen(_existing(start), title=title)
+
+
+def directory_dialog(title: str, start: Path) -> ModalScreen[Path | None]:
+    """A dialog that browses for a directory."""
+    from textual_fspicker import SelectDirectory
+
+    return SelectDirectory(_existing(start), title=title)
+
+
+def _existing(path: Path) -> Path:
+    """The directory itself, or the nearest one above it that is there."""
+    return next(place for place in (path, *path.absolute().parents) if place.is_dir())

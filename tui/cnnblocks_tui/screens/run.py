@@ -1,0 +1,577 @@
+"""One run as it goes on: progress, curves, console, warnings, results, configuration."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Container, VerticalScroll
+from textual.widgets import RichLog, Static, TabbedContent, TabPane
+
+from cnnblocks.errors import CnnblocksError
+from cnnblocks.runs import Checkpoint
+from cnnblocks_tui import wording
+from cnnblocks_tui.actions import bindings
+from cnnblocks_tui.readings import ConsoleTail, Curve, RunFeed, matches
+from cnnblocks_tui.screens.base import Place
+from cnnblocks_tui.screens.dialogs import Choose
+from cnnblocks_tui.screens.polling import poll_every
+from cnnblocks_tui.screens.runs import ask_note, state_text, steer
+from cnnblocks_tui.widgets.chart import Chart, Series
+from cnnblocks_tui.widgets.lists import Table
+from cnnblocks_tui.widgets.pixels import Pixels
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EVERY = 0.4
+AXES = ("epoch", "step", "time")
+SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
+EVENT_SIGNS = {
+    "warning": "!",
+    "checkpoint": "■",
+    "evaluation": "✓",
+    "resume": "▶",
+    "run_start": "▶",
+    "run_end": "●",
+}
+
+
+def smoothed(values: "np.ndarray", weight: float) -> "np.ndarray":
+    """An exponential moving average that starts without a bias towards zero.
+
+    Args:
+        values: All the points there are, not only those drawn.
+        weight: From 0, as it is, towards 1, ever smoother.
+    """
+    import numpy as np
+
+    if weight <= 0 or len(values) < 3:
+        return values
+    kept, total, norm = np.empty(len(values)), 0.0, 0.0
+    for index, value in enumerate(values):
+        if value == value:
+            total = weight * total + (1 - weight) * value
+            norm = weight * norm + (1 - weight)
+        kept[index] = total / norm if norm else value
+    return kept
+
+
+class RunScreen(Place):
+    """A run, live.
+
+    Args:
+        path: The run directory.
+        overlays: Other runs whose curves are drawn with it.
+    """
+
+    NAME = "run"
+    HELP = (
+        "A run as it goes on. Training is a process of its own: leaving this screen, or the "
+        "program, does not touch it. [ and ] change tabs; + and - smooth; x changes the axis."
+    )
+    CSS_PATH = "run.tcss"
+    BINDINGS = bindings("run", "tabs")
+
+    def __init__(self, path: Path, overlays: Iterable[Path] = ()) -> None:
+        super().__init__()
+        self.path = path
+        self.feeds = [RunFeed(path), *(RunFeed(other) for other in overlays)]
+        self.console_tail = ConsoleTail(path / "console.log")
+        self.held = False
+        self._drawn: object = None
+        self._notices_drawn = 0
+        self._evaluations: dict[str, float] = {}
+        self._checkpoints: list[Checkpoint] = []
+
+    def compose_body(self) -> ComposeResult:
+        yield Static(id="run-head")
+        yield Static(id="run-facts")
+        with TabbedContent(id="run-tabs"):
+            with TabPane("Curves", id="tab-curves"), Container(id="curves"):
+                yield Chart("loss", id="loss", empty="Curves appear after the first steps.")
+                yield Chart("accuracy", id="accuracy", empty="")
+            with TabPane("Events", id="tab-events"):
+                yield RichLog(id="events", max_lines=1000, wrap=True)
+            with TabPane("Console", id="tab-console"):
+                yield RichLog(id="console", max_lines=2000, wrap=False)
+            with TabPane("Results", id="tab-results"), Container(id="results"):
+                yield Table(id="classes", cursor_type="row")
+                yield Pixels(id="confusion", empty="Not evaluated yet. Press v to do so.")
+            with TabPane("Checkpoints", id="tab-checkpoints"):
+                yield Table(id="checkpoints", cursor_type="row")
+            with TabPane("Configuration", id="tab-config"), VerticalScroll():
+                yield Static(id="config-text")
+
+    def on_mount(self) -> None:
+        self.query_one("#classes", Table).add_columns("class", "precision", "recall", "images")
+        self.query_one("#checkpoints", Table).add_columns("checkpoint", "epoch", "size", "written")
+        self.query_one("#loss").focus()
+        poll_every(self, EVERY, self._read, self._show)
+
+    def on_resize(self, event: Any) -> None:
+        super().on_resize(event)
+        self._drawn = None
+
+    def focus_main(self) -> None:
+        self.query_one("#loss").focus()
+
+    @property
+    def feed(self) -> RunFeed:
+        """The run that the screen is about."""
+        return self.feeds[0]
+
+    def _read(self) -> list[str]:
+        """In a thread: whatever is new in the files."""
+        for feed in self.feeds:
+            while feed.poll():
+                pass
+        run = self.feed.run
+        self._checkpoints = run.checkpoints if run is not None else []
+        return self.console_tail.poll()
+
+    def _show(self, console: list[str]) -> None:
+        if console:
+            log = self.query_one("#console", RichLog)
+            for line in console:
+                log.write(Text(line))
+        self._show_head()
+        if self.held:
+            return
+        self._show_facts()
+        self._show_events()
+        self._show_checkpoints()
+        self._show_results()
+        self._show_curves()
+        self._show_config()
+
+    def _show_head(self) -> None:
+        feed, width = self.feed, max(20, self.size.width - 2)
+        head = Text()
+        head.append_text(state_text(self.app, feed.state))
+        head.append(f"  {feed.path.name}", style="bold")
+        if self.held:
+            head.append("  ‖ view held: press p", style="bold reverse")
+        trouble = self._trouble()
+        if trouble:
+            head.append(f"\n{trouble}")
+        head.append("\n")
+        head.append_text(self._progress(width))
+        self.query_one("#run-head", Static).update(head)
+
+    def _trouble(self) -> str:
+        feed = self.feed
+        if feed.problem and feed.state == "unreadable":
+            return feed.problem
+        if feed.state == "interrupted":
+            sign = wording.ago(feed.status.heartbeat)
+            return f"Process gone (last sign {sign}). Press r to go on from the last checkpoint."
+        return feed.status.reason
+
+    def _progress(self, width: int) -> Text:
+        status = self.feed.status
+        within = status.step / status.steps if status.steps else 0.0
+        alive = self.feed.state in ("running", "stopping")
+        under_way = min(status.epoch + 1, status.epochs) if alive else status.epoch
+        left = f"{wording.duration(status.seconds_left)} left" if alive else self._spent()
+        labels = f" epoch {under_way}/{status.epochs} "
+        room = max(6, (width - len(labels) - len(left) - 16) // 2)
+        text = Text(labels, style="bold")
+        primary = self.app.theme_variables.get("primary", "")
+        for share in (within if alive else 1.0 * (status.epoch > 0), status.progress):
+            filled = wording.bar(share, room)
+            text.append(filled, style=primary)
+            text.append("·" * (room - len(filled)), style="dim")
+            text.append(f" {100 * share:3.0f}%  ")
+        text.append(left)
+        return text
+
+    def _spent(self) -> str:
+        status = self.feed.status
+        if status.started is None:
+            return ""
+        return f"took {wording.duration((status.ended or status.heartbeat) - status.started)}"
+
+    def _show_facts(self) -> None:
+        status, latest = self.feed.status, self.feed.latest
+        facts = []
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            value = status.metrics.get(name, (latest.get("metrics") or {}).get(name))
+            if isinstance(value, int | float):
+                facts.append(f"{name} {wording.number(float(value))}")
+        if status.best:
+            facts.append(
+                f"best {wording.number(status.best.get('value'))} "
+                f"in epoch {status.best.get('epoch')}"
+            )
+        machine = [f"{wording.count(status.images_per_second)} images/s"]
+        if status.learning_rate is not None:
+            machine.append(f"rate {status.learning_rate:.3g}")
+        machine += _machine_use(latest)
+        machine.append(self._view_words())
+        text = Text("  ".join(facts))
+        text.append("\n" + "  ".join(machine), style="dim")
+        self.query_one("#run-facts", Static).update(text)
+
+    def _view_words(self) -> str:
+        weight = SMOOTHING[self.view.get("smoothing", 0)]
+        words = [f"over {self._axis()}"]
+        if weight:
+            words.append(f"smoothing {weight}")
+        if self.view.get("log"):
+            words.append("log loss")
+        return "[" + ", ".join(words) + "]"
+
+    def _axis(self) -> str:
+        axis = self.view.get("axis", "epoch")
+        return axis if axis in AXES else "epoch"
+
+    def _show_events(self) -> None:
+        feed = self.feed
+        total = len(feed.notices)
+        newest = (feed.restarts, total, feed.notices[-1] if total else None)
+        if newest == self._notices_drawn:
+            return
+        self._notices_drawn = newest  # type: ignore[assignment]
+        log = self.query_one("#events", RichLog)
+        log.clear()
+        colors = self.app.theme_variables
+        for moment, event, text in feed.notices:
+            clock = datetime.fromtimestamp(moment).strftime("%H:%M:%S")
+            line = Text(f"{clock} ", style="dim")
+            style = f"bold {colors.get('warning', '')}" if event == "warning" else ""
+            line.append(f"{EVENT_SIGNS.get(event, '·')} {text}", style=style)
+            log.write(line)
+
+    def _show_checkpoints(self) -> None:
+        table = self.query_one("#checkpoints", Table)
+        rows = {
+            checkpoint.name: (
+                checkpoint.name,
+                "–" if checkpoint.epoch is None else str(checkpoint.epoch),
+                wording.size(checkpoint.bytes),
+                datetime.fromtimestamp(checkpoint.time).strftime("%m-%d %H:%M:%S"),
+            )
+            for checkpoint in self._checkpoints
+        }
+        if [row.value for row in table.rows] == list(rows):
+            for name, cells in rows.items():
+                for column, cell in zip(table.columns, cells, strict=True):
+                    table.update_cell(name, column, cell)
+            return
+        cursor = table.cursor_row
+        table.clear()
+        for name, cells in rows.items():
+            table.add_row(*cells, key=name)
+        table.move_cursor(row=min(cursor, max(0, len(rows) - 1)))
+
+    def _show_curves(self) -> None:
+        pane = self.query_one("#run-tabs", TabbedContent).active
+        view = self.view
+        state = (
+            pane,
+            self._axis(),
+            view.get("smoothing", 0),
+            view.get("log", False),
+            self.app.theme,
+            tuple(
+                (feed.restarts, sum(len(curve) for curve in feed.curves.values()))
+                for feed in self.feeds
+            ),
+        )
+        if pane != "tab-curves" or state == self._drawn:
+            return
+        self._drawn = state
+        for metric in ("loss", "accuracy"):
+            chart = self.query_one(f"#{metric}", Chart)
+            chart.draw(
+                self._series(metric),
+                log_y=metric == "loss" and bool(view.get("log")),
+                x_format=wording.duration if self._axis() == "time" else _plain_tick,
+            )
+
+    def _series(self, metric: str) -> list[Series]:
+        several = len(self.feeds) > 1
+        series = []
+        for index, feed in enumerate(self.feeds):
+            color = self._color(feed, index)
+            prefix = f"{_short(feed.path)} " if several else ""
+            grain = "epoch" if self._axis() == "epoch" and _has(feed, metric, "epoch") else "step"
+            pairs = [
+                (feed.curves.get((metric, grain)), "train", False),
+                (feed.curves.get((f"val_{metric}", "epoch")), "validation", True),
+            ]
+            for curve, name, dashed in pairs:
+                if curve is not None and len(curve):
+                    tint = color if several else color + 2 * dashed
+                    series.append(self._curve_series(curve, f"{prefix}{name}", tint, dashed))
+        return series
+
+    def _curve_series(self, curve: Curve, name: str, color: int, dashed: bool) -> Series:
+        import numpy as np
+
+        x = np.array(curve.times if self._axis() == "time" else curve.steps)
+        y = smoothed(np.array(curve.values), SMOOTHING[self.view.get("smoothing", 0)])
+        order = np.argsort(x, kind="stable")
+        return Series(name, x[order], y[order], color % 8, dashed)
+
+    def _color(self, feed: RunFeed, index: int) -> int:
+        pinned = self.app.view_state.view("runs").get("colors", {}).get(feed.path.name)
+        return pinned if isinstance(pinned, int) else index
+
+    def _show_results(self) -> None:
+        run = self.feed.run
+        if run is None:
+            return
+        newest = _newest(run.path / "evaluation")
+        if newest is None or self._evaluations.get(newest.name) == newest.stat().st_mtime:
+            return
+        self._evaluations[newest.name] = newest.stat().st_mtime
+        try:
+            content = json.loads(newest.read_text())
+        except (OSError, ValueError) as error:
+            self.query_one("#confusion", Pixels).say(f"{newest.name} cannot be read: {error}")
+            return
+        self._show_evaluation(content)
+
+    def _show_evaluation(self, content: Mapping[str, Any]) -> None:
+        import numpy as np
+
+        table = self.query_one("#classes", Table)
+        table.clear()
+        names = []
+        for entry in class_rows(content):
+            names.append(str(entry.get("class", entry.get("name", "?"))))
+            table.add_row(
+                names[-1],
+                wording.number(entry.get("precision")),
+                wording.number(entry.get("recall")),
+                wording.count(entry.get("images", entry.get("support"))),
+            )
+        matrix = np.array(content.get("confusion_matrix") or content.get("confusion") or [[]])
+        if not matrix.size:
+            return
+
+        def read(row: int, column: int) -> str:
+            true = names[row] if row < len(names) else row
+            said = names[column] if column < len(names) else column
+            return f"{matrix[row, column]} images of {true} taken for {said}"
+
+        accuracy = content.get("accuracy", (content.get("metrics") or {}).get("accuracy"))
+        caption = "Confusion: a row a true class, a column a predicted one"
+        if accuracy is not None:
+            caption = f"accuracy {accuracy:.4f} · " + caption
+        shown = np.sqrt(matrix.astype(float))
+        self.query_one("#confusion", Pixels).show(shown, caption=caption, read=read)
+
+    def _show_config(self) -> None:
+        if self.query_one("#run-tabs", TabbedContent).active != "tab-config":
+            return
+        configs = [feed.run.config for feed in self.feeds if feed.run is not None]
+        if configs:
+            self.query_one("#config-text", Static).update(config_text(configs))
+
+    def action_next_tab(self) -> None:
+        step_tab(self.query_one("#run-tabs", TabbedContent), 1)
+
+    def action_previous_tab(self) -> None:
+        step_tab(self.query_one("#run-tabs", TabbedContent), -1)
+
+    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+        self._drawn = None
+        self._show([])
+
+    def action_stop(self) -> None:
+        steer(
+            self, self.path, lambda run: run.ask("stop-after-epoch"), "will stop after this epoch"
+        )
+
+    def action_stop_now(self) -> None:
+        steer(self, self.path, lambda run: run.ask("stop"), "is asked to stop now")
+
+    def action_resume(self) -> None:
+        steer(self, self.path, lambda run: run.launch(), "goes on")
+
+    def action_pause(self) -> None:
+        self.held = not self.held
+        self._drawn = None
+        self._show([])
+
+    def action_smoother(self) -> None:
+        self.view["smoothing"] = min(len(SMOOTHING) - 1, self.view.get("smoothing", 0) + 1)
+        self._show([])
+
+    def action_rougher(self) -> None:
+        self.view["smoothing"] = max(0, self.view.get("smoothing", 0) - 1)
+        self._show([])
+
+    def action_log_axis(self) -> None:
+        self.view["log"] = not self.view.get("log", False)
+        self._show([])
+
+    def action_time_axis(self) -> None:
+        self.view["axis"] = AXES[(AXES.index(self._axis()) + 1) % len(AXES)]
+        for chart in self.query(Chart):
+            chart.cursor = None
+        self._show([])
+
+    def action_overlay(self) -> None:
+        shown = {feed.path for feed in self.feeds}
+        others = [run for run in reversed(self.app.runs.poll()) if run.path not in shown]
+        options = [(str(run.path), f"{run.id}  {run.state}") for run in others if matches(run, "")][
+            :50
+        ]
+        if len(self.feeds) > 1:
+            options.insert(0, ("", "none: take the others away"))
+        if not options:
+            self.notify("There is no other run to draw.")
+            return
+        self.app.push_screen(Choose("Draw the curves of which run, too?", options), self._overlay)
+
+    def _overlay(self, path: str | None) -> None:
+        if path is None:
+            return
+        if path:
+            self.feeds.append(RunFeed(Path(path)))
+        else:
+            del self.feeds[1:]
+        self._drawn = None
+
+    def action_weights(self) -> None:
+        chosen = self._chosen_checkpoint()
+        if chosen is None:
+            self.notify("No checkpoint has been written yet.")
+        else:
+            self.app.show_weights(chosen.weights)
+
+    def action_diff(self) -> None:
+        chosen = self._chosen_checkpoint()
+        others = [entry for entry in self._checkpoints if chosen and entry.name != chosen.name]
+        if chosen is None or not others:
+            self.notify("Comparing needs two checkpoints: train with one kept every epoch.")
+            return
+        options = [(str(entry.weights), f"{entry.name}  epoch {entry.epoch}") for entry in others]
+
+        def compare(other: str | None) -> None:
+            if other:
+                self.app.show_diff(Path(other), chosen.weights)
+
+        before = [entry for entry in others if (entry.epoch or 0) < (chosen.epoch or 0)]
+        nearest = str(before[-1].weights) if before else None
+        self.app.push_screen(Choose(f"Compare {chosen.name} with", options, nearest), compare)
+
+    def _chosen_checkpoint(self) -> Checkpoint | None:
+        if not self._checkpoints:
+            return None
+        table = self.query_one("#checkpoints", Table)
+        if self.query_one("#run-tabs", TabbedContent).active == "tab-checkpoints":
+            return self._checkpoints[min(table.cursor_row, len(self._checkpoints) - 1)]
+        named = {checkpoint.name: checkpoint for checkpoint in self._checkpoints}
+        return named.get("best") or self._checkpoints[-1]
+
+    def on_data_table_row_selected(self, event: Table.RowSelected) -> None:
+        if event.data_table.id == "checkpoints":
+            self.action_weights()
+
+    def action_evaluate(self) -> None:
+        self.run_worker(self._evaluate(), group="evaluate", exclusive=True, exit_on_error=False)
+
+    async def _evaluate(self) -> None:
+        self.query_one("#run-tabs", TabbedContent).active = "tab-results"
+        self.query_one("#confusion", Pixels).say("Evaluating on the test data …")
+        try:
+            content = await self.app.engine.ask("evaluate", run=str(self.path))
+        except CnnblocksError as error:
+            self.query_one("#confusion", Pixels).say(str(error))
+            return
+        if isinstance(content, dict):
+            self._show_evaluation(content)
+
+    def action_predict(self) -> None:
+        self.app.show_predict(self.path)
+
+    def action_note(self) -> None:
+        run = self.feed.run
+        if run is not None:
+            ask_note(self, run.path, run.note)
+
+    def action_duplicate(self) -> None:
+        self.app.show_new_run(like=self.path)
+
+
+def step_tab(tabs: TabbedContent, step: int) -> None:
+    """Show the next tab, or the one before, round and round."""
+    panes = [str(pane.id) for pane in tabs.query(TabPane)]
+    tabs.active = panes[(panes.index(tabs.active) + step) % len(panes)]
+
+
+def class_rows(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The per-class results of an evaluation, as rows."""
+    classes = content.get("per_class") or content.get("classes") or []
+    if isinstance(classes, Mapping):
+        return [{"class": name, **entry} for name, entry in classes.items()]
+    return [entry for entry in classes if isinstance(entry, Mapping)]
+
+
+def config_text(configs: Sequence[Mapping[str, Any]]) -> Text:
+    """A configuration line by line; with several, what differs is marked and shown for each."""
+    flat = [flattened(config) for config in configs]
+    text = Text()
+    for key in dict.fromkeys(key for entry in flat for key in entry):
+        values = [entry.get(key, "–") for entry in flat]
+        differs = len(set(values)) > 1
+        sign = "≠ " if differs else "  "
+        text.append(f"{sign}{key:<34}", style="bold" if differs else "dim")
+        text.append("  |  ".join(values if differs else values[:1]) + "\n")
+    return text
+
+
+def flattened(value: Any, prefix: str = "") -> dict[str, str]:
+    """Nested objects as `outer.inner` and a text."""
+    if not isinstance(value, Mapping) or not value:
+        return {prefix: json.dumps(value) if not isinstance(value, str) else value}
+    return {
+        key: text
+        for name, inner in value.items()
+        for key, text in flattened(inner, f"{prefix}.{name}" if prefix else str(name)).items()
+    }
+
+
+def _machine_use(latest: Mapping[str, Any]) -> list[str]:
+    facts = []
+    if isinstance(latest.get("cpu"), int | float):
+        facts.append(f"CPU {latest['cpu']:.0f} %")
+    if isinstance(latest.get("memory"), int | float):
+        facts.append(f"memory {wording.size(latest['memory'])}")
+    for gpu in latest.get("gpu") or []:
+        use, memory = gpu.get("use"), gpu.get("memory")
+        shown = "GPU" if use is None else f"GPU {use:.0f} %"
+        facts.append(f"{shown} {wording.size(memory)}" if memory is not None else shown)
+    if facts and time.time() - float(latest.get("time") or 0) > 30:
+        return []
+    return facts
+
+
+def _newest(directory: Path) -> Path | None:
+    try:
+        found = [path for path in directory.iterdir() if path.suffix == ".json"]
+        return max(found, key=lambda path: path.stat().st_mtime, default=None)
+    except OSError:
+        return None
+
+
+def _has(feed: RunFeed, metric: str, grain: str) -> bool:
+    curve = feed.curves.get((metric, grain))
+    return curve is not None and len(curve) > 1
+
+
+def _short(path: Path) -> str:
+    return path.name[14:] if len(path.name) > 20 else path.name
+
+
+def _plain_tick(value: float) -> str:
+    return f"{value:g}"
