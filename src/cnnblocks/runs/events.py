@@ -50,7 +50,7 @@ class EventWriter:
         os.lseek(self._descriptor, size - 1, os.SEEK_SET)
         return os.read(self._descriptor, 1) == b"\n"
 
-    def write(self, event: str, **fields: Any) -> None:
+    def write(self, event: str, /, **fields: Any) -> None:
         """Append one event with the time of now.
 
         Args:
@@ -132,9 +132,16 @@ class EventTail:
             with self.path.open("rb") as file:
                 self._restart_if_replaced(file)
                 file.seek(self.position)
-                return self._parse(_whole_lines(file, max_bytes))
+                return self._next_events(file, max_bytes)
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def _next_events(self, file: Any, max_bytes: int) -> list[dict[str, Any]]:
+        while data := _whole_lines(file, max_bytes):
+            if events := self._parse(data):
+                return events
+            file.seek(self.position)
+        return []
 
     def _restart_if_replaced(self, file: Any) -> None:
         status = os.fstat(file.fileno())

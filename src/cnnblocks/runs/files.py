@@ -105,9 +105,8 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
     except ValueError as error:
         raise RunError(f"{path} is damaged: it is not JSON ({error}).") from None
     if not isinstance(content, dict):
-        raise RunError(
-            f"{path} is damaged: expected a JSON object, found {type(content).__name__}."
-        )
+        found = type(content).__name__
+        raise RunError(f"{path} is damaged: expected a JSON object, found a {found}.")
     check_schema(content, path)
     return content
 
