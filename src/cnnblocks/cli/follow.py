@@ -16,21 +16,14 @@ from cnnblocks.cli.options import RUN_HELP, is_terminal, run_argument, runs_dir_
 @run_argument
 @runs_dir_option
 def follow(run: str, runs_dir: Path | None) -> None:
-    from cnnblocks.cli.run_view import watch
-    from cnnblocks.cli.texts import best, what_next
+    from cnnblocks.cli.run_view import conclude, watch
     from cnnblocks.runs import RunDirectory
 
     found = RunDirectory.open(run, runs_dir)
     try:
-        state = watch(found, live=is_terminal())
+        watch(found, live=is_terminal())
     except KeyboardInterrupt:
         click.echo(f"\n{found.id} goes on. Stop it with: cnnblocks stop {found.id}", err=True)
         return
-    status = found.status
-    click.echo(f"{found.id} {state}" + (f": best {best(status.best)}" if status.best else ""))
-    if state != "finished" and status.reason:
-        click.echo(status.reason, err=True)
-    if advice := what_next(state, found.id, found.path):
-        click.echo(advice, err=True)
-    if state in ("failed", "interrupted"):
+    if conclude(found) in ("failed", "interrupted"):
         sys.exit(1)

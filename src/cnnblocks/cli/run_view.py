@@ -2,9 +2,13 @@
 
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from cnnblocks.cli.options import is_terminal
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,6 +28,39 @@ def watch(run: "RunDirectory", live: bool) -> str:
     return _watch_live(run) if live else _watch_lines(run)
 
 
+@contextmanager
+def foreground(run: "RunDirectory") -> Iterator[Callable[[str, dict[str, Any]], None]]:
+    """Show a run that this process trains.
+
+    Yields:
+        An observer to give to the trainer: called with every event's name and fields.
+    """
+    from cnnblocks.cli.texts import event_line
+
+    if not is_terminal():
+        epochs = run.config.get("epochs", 0)
+        yield lambda name, fields: _echo(event_line({"event": name, **fields}, epochs))
+        return
+    from rich.live import Live
+
+    view = RunView(run)
+    with Live(get_renderable=view.render, refresh_per_second=4):
+        yield lambda name, fields: view.add({"event": name, **fields})
+
+
+def conclude(run: "RunDirectory") -> str:
+    """Say how a run ended, its best epoch and what to do next; returns its state."""
+    from cnnblocks.cli.texts import best, what_next
+
+    state, status = run.state, run.status
+    click.echo(f"{run.id} {state}" + (f": best {best(status.best)}" if status.best else ""))
+    if state != "finished" and status.reason:
+        click.echo(status.reason, err=True)
+    if advice := what_next(state, run.id, run.path):
+        click.echo(advice, err=True)
+    return state
+
+
 def _watch_lines(run: "RunDirectory") -> str:
     from cnnblocks.cli.texts import event_line
 
@@ -32,9 +69,8 @@ def _watch_lines(run: "RunDirectory") -> str:
         over = not run.active
         epochs = run.status.epochs
         while events := tail.poll():
-            lines = filter(None, (event_line(event, epochs) for event in events))
-            for line in lines:
-                click.echo(line)
+            for event in events:
+                _echo(event_line(event, epochs))
         if over:
             return run.state
         time.sleep(_INTERVAL)
@@ -53,6 +89,11 @@ def _watch_live(run: "RunDirectory") -> str:
             if over:
                 return run.state
             time.sleep(_INTERVAL)
+
+
+def _echo(line: str) -> None:
+    if line:
+        click.echo(line)
 
 
 def _read_all(tail: "EventTail", view: "RunView") -> None:
