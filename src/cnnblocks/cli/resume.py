@@ -1,5 +1,6 @@
 """`cnnblocks resume`: go on training a run."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import click
 from cnnblocks.cli.options import RUN_HELP, run_argument, runs_dir_option
 
 if TYPE_CHECKING:
-    pass
+    from cnnblocks.training.run import Run
 
 
 @click.command(
@@ -25,4 +26,22 @@ if TYPE_CHECKING:
 )
 @click.option("--detach", is_flag=True, help="Train in the background.")
 @runs_dir_option
-def resume(run: str, epochs: int | None, detach: bool, runs_dir: Path | None) -> None: ...
+def resume(run: str, epochs: int | None, detach: bool, runs_dir: Path | None) -> None:
+    from cnnblocks.training.run import Run, extend
+
+    found = Run.open(run, runs_dir)
+    if detach:
+        extend(found, epochs or 0)
+        found.launch()
+        click.echo(f"{found.id} goes on. Watch it with: cnnblocks follow {found.id}")
+    else:
+        _resume_here(found, epochs or 0)
+
+
+def _resume_here(run: "Run", epochs: int) -> None:
+    from cnnblocks.cli.run_view import conclude, foreground
+
+    with foreground(run) as observer:
+        run.resume(epochs, observer)
+    if conclude(run) == "failed":
+        sys.exit(1)
