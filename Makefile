@@ -6,6 +6,7 @@ else
 BIN := $(VENV)/bin
 endif
 WORKERS ?= 2
+BACKEND_TESTS := tests/blocks tests/networks
 
 .PHONY: demo test lint test-backends bench screenshots format clean
 
@@ -20,6 +21,19 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+test-backends: $(VENV)/.ready-backends
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(BACKEND_TESTS)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(BACKEND_TESTS)
+
+bench: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/train.py --short
+	$(BIN)/python benchmarks/weights.py --short
+	$(BIN)/python benchmarks/data.py --short
+
+screenshots: $(VENV)/.ready-dev
+	$(BIN)/python scripts/screenshots.py
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .
@@ -36,4 +50,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)/.ready-backends: $(VENV)/.ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[jax,torch]'
 	touch $@
