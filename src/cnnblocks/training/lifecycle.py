@@ -1,0 +1,67 @@
+"""A process' hold on a run: from taking its lock to writing how it ended.
+
+Keras is imported only once the run's own backend is known.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from cnnblocks.runs import RunDirectory, RunError, TrainingSession
+from cnnblocks.runs.files import remove_leftovers
+from cnnblocks.training.config import TrainingConfig
+from cnnblocks.training.errors import Ended
+from cnnblocks.training.interrupts import listening
+
+Observer = Callable[[str, dict[str, Any]], None]
+
+
+def train_run(run: RunDirectory, prepared: Any = None, observer: Observer | None = None) -> None:
+    """Train a run, or go on from its last checkpoint.
+
+    Args:
+        run: The run; its `config.json` says everything.
+        prepared: The `Prepared` model and images, if they are there already.
+        observer: Called with every event's name and fields.
+
+    Raises:
+        RunBusyError: Another process trains it.
+        CnnblocksError: The run cannot be trained; it is in the state `failed` then.
+    """
+    with TrainingSession(run.path) as session, listening(_leave_at_once(session)) as interrupts:
+        remove_leftovers(run.path / "checkpoints")
+        if prepared is None:
+            from cnnblocks.training.preparation import prepare
+
+            prepared = prepare(TrainingConfig.from_dict(run.config))
+        from cnnblocks.training.trainer import Reporter, Training
+
+        try:
+            Training(run, prepared, Reporter(session, observer), interrupts).run_to_end()
+        except Ended as ended:
+            session.end(ended.state, ended.reason)
+
+
+def extend(run: RunDirectory, epochs: int = 0) -> None:
+    """Make a run ready to go on, for `epochs` more than were planned.
+
+    Raises:
+        RunError: It is finished and no further epochs were asked for, or belongs to somebody else.
+    """
+    run.require_writable()
+    if run.state == "finished" and not epochs:
+        raise RunError(
+            f"{run.id} is finished. Train it longer with: cnnblocks resume {run.id} --epochs 5"
+        )
+    if epochs:
+        config = TrainingConfig.from_dict(run.config)
+        longer = config.with_epochs(config.recipe.epochs + epochs)
+        run.write_config({**run.config, **longer.to_dict()})
+
+
+def _leave_at_once(session: TrainingSession) -> Callable[[Any], None]:
+    def leave(received: Any) -> None:
+        with suppress(OSError):
+            session.save(state="stopped", reason=f"{received.name} was received twice")
+
+    return leave

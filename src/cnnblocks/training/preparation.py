@@ -1,0 +1,212 @@
+"""From what the user asked for to a model and batches, with every mistake found before training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnblocks.backend import select_backend
+from cnnblocks.data import Dataset, Preprocessing
+from cnnblocks.data import load as load_data
+from cnnblocks.training import devices
+from cnnblocks.training.config import TrainingConfig, versions
+from cnnblocks.training.errors import TrainingError
+from cnnblocks.training.precision import resolve as resolve_precision
+from cnnblocks.training.recipes import Recipe
+from cnnblocks.training.recipes import recipe as named_recipe
+
+FREEZES = ("backbone",)
+
+
+@dataclass
+class Prepared:
+    """All that a training needs.
+
+    Attributes:
+        config: The configuration.
+        dataset: The images.
+        devices: Names of the devices, such as `["gpu:0"]`.
+        model: The network, not compiled.
+    """
+
+    config: TrainingConfig
+    dataset: Dataset
+    devices: list[str]
+    model: Any
+
+
+def plan(
+    network: str,
+    data: str | Path,
+    *,
+    recipe: str | Recipe = "default",
+    overrides: Mapping[str, Any] | None = None,
+    images: int | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    device: str = "auto",
+    backend: str | None = None,
+    weights: str | Path | None = None,
+    freeze: str | None = None,
+    **options: Any,
+) -> Prepared:
+    """Settle a configuration and prepare its training.
+
+    Args:
+        network: A registered network.
+        data: A data set's name or a path, as `cnnblocks.data.load` takes it.
+        recipe: `"default"`, `"original"`, or a recipe.
+        overrides: Fields of the recipe that are to differ.
+        images: Train on so many images at most.
+        seed: Of everything random.
+        precision: One of `cnnblocks.training.precision.PRECISIONS`.
+        device: See `cnnblocks.training.devices.use`.
+        backend: Keras' backend; see `cnnblocks.backend.select_backend`.
+        weights: A file of weights to start from.
+        freeze: `"backbone"` to train the head only.
+        **options: Further fields of `TrainingConfig`.
+
+    Raises:
+        CnnblocksError: Something asked for is not possible; the message says what.
+    """
+    _check(freeze, options)
+    chosen = _recipe(network, recipe, 0, overrides)
+    backend = select_backend(backend)
+    names = devices.use(device, backend)
+    spec = _spec(network)
+    dataset = _load(str(data), chosen, seed, images)
+    chosen = _recipe(network, recipe, len(dataset.train), overrides)
+    shape = chosen.input_shape or _input_shape(spec, dataset, chosen)
+    preprocessing = Preprocessing.from_dict(
+        {"input_shape": shape, "resize": chosen.resize, "scaling": chosen.scaling}
+    ).fit(dataset.train)
+    config = TrainingConfig(
+        network=network,
+        data=_describe(dataset, images),
+        recipe=chosen,
+        seed=seed,
+        input_shape=shape,
+        preprocessing=preprocessing.to_dict(),
+        precision=resolve_precision(precision, names),
+        device=device,
+        backend=backend,
+        weights=str(Path(weights).absolute()) if weights else None,
+        freeze=freeze,
+        versions=versions(),
+        **options,
+    )
+    return _build(config, dataset, names)
+
+
+def prepare(config: TrainingConfig) -> Prepared:
+    """Prepare the training of a configuration that was settled before.
+
+    Raises:
+        CnnblocksError: The data are no longer what they were, or a device is missing.
+    """
+    backend = select_backend(config.backend)
+    names = devices.use(config.device, backend)
+    dataset = _load(config.data["source"], config.recipe, config.seed, config.data["limit"])
+    if _fingerprint(dataset) != config.data["fingerprint"]:
+        raise TrainingError(
+            f"The images of {config.data['source']} are not those the run was started with, so it "
+            "cannot go on exactly. Restore them, or start a new run with --like."
+        )
+    return _build(config, dataset, names)
+
+
+def _recipe(
+    network: str, recipe: str | Recipe, images: int, overrides: Mapping[str, Any] | None
+) -> Recipe:
+    if isinstance(recipe, str):
+        recipe = named_recipe(network, recipe, images=images)
+    return recipe.override(overrides or {})
+
+
+def _check(freeze: str | None, options: Mapping[str, Any]) -> None:
+    if freeze not in (None, *FREEZES):
+        raise TrainingError(f"freeze must be one of {', '.join(FREEZES)}. Received: {freeze!r}")
+    every = options.get("checkpoint_every")
+    if every is not None and every < 1:
+        raise TrainingError(f"checkpoint_every must be at least 1. Received: {every}")
+
+
+def _spec(network: str) -> Any:
+    from cnnblocks import networks
+
+    return networks.get(network)
+
+
+def _load(source: str, chosen: Recipe, seed: int, images: int | None) -> Dataset:
+    return load_data(
+        source,
+        validation=chosen.validation,  # type: ignore[arg-type]
+        validation_split=chosen.validation_split,
+        seed=seed,
+        limit=images,
+    )
+
+
+def _describe(dataset: Dataset, images: int | None) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "limit": images,
+        "class_names": list(dataset.class_names),
+        "splits": {name: len(split) for name, split in dataset.splits.items()},
+        "notes": list(dataset.notes),
+        "fingerprint": _fingerprint(dataset),
+    }
+
+
+def _fingerprint(dataset: Dataset) -> dict[str, str]:
+    return {name: split.fingerprint() for name, split in dataset.splits.items()}
+
+
+def _input_shape(spec: Any, dataset: Dataset, chosen: Recipe) -> tuple[int, int, int]:
+    """The data's own shape if the network takes it, else its native size with their channels."""
+    height, width, channels = dataset.image_shape
+    if height and width and min(height, width) >= spec.min_size(**chosen.network_args):
+        return height, width, channels
+    return (*spec.native_input_shape[:2], channels)
+
+
+def _build(config: TrainingConfig, dataset: Dataset, names: list[str]) -> Prepared:
+    import keras
+
+    keras.utils.set_random_seed(config.seed)
+    model = _create(config)
+    if config.weights:
+        from cnnblocks.weights import load_weights
+
+        load_weights(model, config.weights, strict=config.freeze is None)
+    if config.freeze:
+        _freeze_backbone(model)
+    return Prepared(config, dataset, names, model)
+
+
+def _create(config: TrainingConfig) -> Any:
+    from cnnblocks import networks
+
+    recipe = config.recipe
+    return networks.create(
+        config.network,
+        input_shape=config.input_shape,
+        num_classes=config.num_classes,
+        classifier_activation=recipe.classifier_activation,
+        data_format="channels_last",
+        dtype=config.precision,
+        **recipe.network_args,
+    )
+
+
+def _freeze_backbone(model: Any) -> None:
+    """Freeze whole top-level layers, which a saved model remembers, up to the last stage."""
+    from cnnblocks import networks
+
+    last = list(networks.stages(model).values())[-1]
+    name = getattr(last, "name", last)
+    for layer in model.layers:
+        layer.trainable = False
+        if layer.name == name:
+            return

@@ -1,0 +1,19 @@
+"""Train a run, or go on with it: `python -m cnnblocks.training.process RUN_DIR`."""
+
+import sys
+
+from cnnblocks.errors import CnnblocksError
+from cnnblocks.training.run import Run
+
+
+def main() -> None:
+    """Train the run directory named on the command line."""
+    try:
+        Run(sys.argv[1]).resume()
+    except CnnblocksError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""A training from start, or from its last checkpoint, to its end."""
+
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cnnblocks.data import Preprocessing
+from cnnblocks.runs import RunDirectory, forget_epochs, replacing, write_json
+from cnnblocks.training import checkpoint, optimizers, tuning
+from cnnblocks.training.callbacks import Recorder, Reporter
+from cnnblocks.training.checkpoint import Progress
+from cnnblocks.training.input import BatchStream, evaluation_stream, training_stream
+from cnnblocks.training.interrupts import Interrupts
+from cnnblocks.training.preparation import Prepared
+
+FACTS = "cnnblocks.json"
+"""The member of a `model.keras` that says what its images and classes are."""
+
+FACTS_ATTRIBUTE = "cnnblocks"
+"""The attribute of a `weights.weights.h5` that says the same."""
+
+
+class Training:
+    """One process' work on a run.
+
+    Args:
+        run: The run.
+        prepared: The model and images.
+        reporter: Where events go.
+        interrupts: Signals that came.
+    """
+
+    def __init__(
+        self, run: RunDirectory, prepared: Prepared, reporter: Reporter, interrupts: Interrupts
+    ):
+        self.run = run
+        self.config = prepared.config
+        self.recipe = prepared.config.recipe
+        self.dataset = prepared.dataset
+        self.devices = prepared.devices
+        self.model = prepared.model
+        self.reporter = reporter
+        self.session = reporter.session
+        self.interrupts = interrupts
+        self.preprocessing = Preprocessing.from_dict(self.config.preprocessing)
+        self.stream = training_stream(
+            self.dataset, self.recipe, self.preprocessing, self.config.seed
+        )
+        self.validation = self._evaluation_stream(self.dataset.validation)
+
+    def run_to_end(self) -> None:
+        """Train what is left, keep the chosen weights, and read the test images once."""
+        self._announce()
+        self._tune()
+        self._compile()
+        progress = self._restore()
+        self._fit(progress)
+        self._keep_weights()
+        self._test(progress)
+
+    @property
+    def last(self) -> Path:
+        return self.run.path / "checkpoints" / "last.weights.h5"
+
+    def _announce(self) -> None:
+        self.reporter.event(
+            "run_start",
+            network=self.config.network,
+            data=self.config.data["name"],
+            epochs=self.recipe.epochs,
+            backend=self.config.backend,
+            devices=self.devices,
+            pid=os.getpid(),
+        )
+
+    def _tune(self) -> None:
+        if self.config.tuning:
+            self.tuning = tuning.Tuning.from_dict(self.config.tuning)
+            return
+        self.tuning = tuning.usual(self.config.backend, self.devices, self.stream.steps)
+        self.config = replace(self.config, tuning=self.tuning.to_dict())
+        self.run.write_config({**self.run.config, "tuning": self.config.tuning})
+
+    def _compile(self) -> None:
+        steps = self.stream.steps * self.recipe.epochs
+        self.rate = _rate(optimizers.schedule(self.recipe, steps))
+        self.model.compile(
+            optimizer=optimizers.optimizer(self.recipe, self.model, steps),
+            loss=optimizers.loss(self.recipe),
+            metrics=["accuracy"],
+            jit_compile=self.tuning.jit_compile,
+            steps_per_execution=self.tuning.steps_per_execution,
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+
+    def _restore(self) -> Progress:
+        if not self.last.exists():
+            forget_epochs(self.run.path / "history.csv", after=0)
+            return Progress()
+        progress = checkpoint.load(self.last, self.model)
+        forget_epochs(self.run.path / "history.csv", after=progress.epoch)
+        self._build_metrics()
+        self.reporter.event("resume", epoch=progress.epoch, step=progress.step, pid=os.getpid())
+        return progress
+
+    def _build_metrics(self) -> None:
+        """Make the variables of the metrics, which Keras makes at the first step only."""
+        _, labels = self.stream[0]
+        outputs = keras.ops.zeros((len(labels), self.config.num_classes))
+        self.model.compute_metrics(None, keras.ops.convert_to_tensor(labels), outputs)
+        self.model.reset_metrics()
+
+    def _fit(self, progress: Progress) -> None:
+        recorder = Recorder(
+            self.run, self.config, self.reporter, self.stream, self.interrupts, progress, self.rate
+        )
+        if progress.step == self.stream.steps:
+            self._finish_epoch(recorder, progress)
+        if progress.step:
+            self._fit_epochs(recorder, progress, progress.epoch + 1)
+        if progress.epoch < self.recipe.epochs:
+            self._fit_epochs(recorder, progress, self.recipe.epochs)
+
+    def _fit_epochs(self, recorder: Recorder, progress: Progress, last_epoch: int) -> None:
+        # The number of steps is settled when `fit` starts, so the rest of an epoch has its own.
+        self.stream.at(progress.epoch + 1, progress.step)
+        self.model.fit(
+            self.stream,
+            initial_epoch=progress.epoch,
+            epochs=last_epoch,
+            validation_data=self.validation,
+            class_weight=self._class_weights(),
+            callbacks=[recorder, *self._keras_callbacks()],
+            verbose=0,
+        )
+
+    def _finish_epoch(self, recorder: Recorder, progress: Progress) -> None:
+        """Validate an epoch whose steps were all done when training was stopped."""
+        recorder.set_model(self.model)
+        recorder.on_epoch_begin(progress.epoch)
+        metrics = {name: float(value) for name, value in self.model.get_metrics_result().items()}
+        if self.validation is not None:
+            found = self.model.evaluate(
+                self.validation, callbacks=[recorder], return_dict=True, verbose=0
+            )
+            metrics |= {f"val_{name}": value for name, value in found.items()}
+        recorder.on_epoch_end(progress.epoch, metrics)
+
+    def _class_weights(self) -> dict[int, float] | None:
+        if self.recipe.class_weights is None:
+            return None
+        counts = self.dataset.train.class_counts
+        return {number: counts.sum() / (len(counts) * n) for number, n in enumerate(counts)}
+
+    def _keras_callbacks(self) -> list[Any]:
+        chosen: list[Any] = []
+        if self.config.tensorboard:
+            chosen.append(keras.callbacks.TensorBoard(self.run.path / "tensorboard"))
+        if self.config.csv:
+            chosen.append(keras.callbacks.CSVLogger(self.run.path / "log.csv", append=True))
+        return chosen
+
+    def _keep_weights(self) -> None:
+        """Write the chosen epoch's model for others to use."""
+        self.model = self._exportable()
+        facts = {
+            "schema": 1,
+            "network": self.config.network,
+            "class_names": self.config.data["class_names"],
+            "preprocessing": self.config.preprocessing,
+            "run": self.run.id,
+        }
+        with replacing(self.run.path / "model.keras") as aside:
+            self.model.save(aside)
+            with zipfile.ZipFile(aside, "a") as archive:
+                archive.writestr(FACTS, json.dumps(facts))
+        with replacing(self.run.path / "weights.weights.h5") as aside:
+            self.model.save_weights(aside)
+            _write_facts(aside, facts)
+        if self.config.dump_weights:
+            self._dump_weights()
+        self.session.update(weights=self.config.keep)
+
+    def _exportable(self) -> Any:
+        """The network of the chosen epoch, compiled so that others can evaluate and train on."""
+        model = checkpoint.inference_model(self.model)
+        if self.config.keep == "best":
+            model.load_weights(self.run.path / "checkpoints" / "best.weights.h5")
+        plain = replace(self.recipe, label_smoothing=0.0, schedule="constant")
+        model.compile(
+            optimizer=optimizers.optimizer(plain, model, 1),
+            loss=optimizers.loss(plain),
+            metrics=["accuracy"],
+        )
+        return model
+
+    def _dump_weights(self) -> None:
+        from cnnblocks.weights.formats import text
+
+        weights = self.model.trainable_variables
+        items = ((f"{v.path}:0", keras.ops.convert_to_numpy(v)) for v in weights)
+        with replacing(self.run.path / "weights.txt") as aside:
+            text.write(aside, items)
+
+    def _test(self, progress: Progress) -> None:
+        split = self.dataset.test
+        stream = evaluation_stream(
+            split, self.dataset, replace(self.recipe, label_smoothing=0.0), self.preprocessing
+        )
+        metrics = self.model.evaluate(stream, return_dict=True, verbose=0)
+        name = f"{self.config.data['name']}-{self.config.keep}.json"
+        path = self.run.path / "evaluation" / name
+        kept = progress.best if self.config.keep == "best" else None
+        result = {
+            "data": self.config.data["name"],
+            "split": "test",
+            "images": len(split),
+            "weights": self.config.keep,
+            "epoch": (kept or {"epoch": progress.epoch})["epoch"],
+            "metrics": metrics,
+        }
+        write_json(path, result)
+        self.reporter.event("evaluation", path=f"evaluation/{name}", **result)
+
+    def _evaluation_stream(self, split: Any) -> BatchStream | None:
+        return evaluation_stream(split, self.dataset, self.recipe, self.preprocessing)
+
+
+def _rate(schedule: Any) -> Callable[[int], float]:
+    if isinstance(schedule, float):
+        return lambda step: schedule
+    return lambda step: float(schedule(step))
+
+
+def _write_facts(path: Path, facts: dict[str, Any]) -> None:
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        file.attrs[FACTS_ATTRIBUTE] = json.dumps(facts)
