@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @click.option("--detach", is_flag=True, help="Train in the background.")
 @runs_dir_option
 def resume(run: str, epochs: int | None, detach: bool, runs_dir: Path | None) -> None:
-    from cnnblocks.training.run import Run, extend
+    from cnnblocks.training.lifecycle import extend
+    from cnnblocks.training.run import Run
 
     found = Run.open(run, runs_dir)
     if detach:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cnnblocks.errors import CnnblocksError
 from cnnblocks.runs import control
-from cnnblocks.runs.errors import RunBusyError, RunError
+from cnnblocks.runs.errors import RunBusyError
 from cnnblocks.runs.events import EventWriter
 from cnnblocks.runs.files import remove_leftovers
 from cnnblocks.runs.lock import RunLock
@@ -115,8 +116,8 @@ class TrainingSession:
             return self._ending
         if isinstance(error, KeyboardInterrupt):
             return "stopped", "interrupted from the keyboard"
-        message = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
-        return "failed", message.strip()
+        told = isinstance(error, CnnblocksError)
+        return "failed", str(error) if told else f"{type(error).__name__}: {error}"
 
     def _last_words(self, state: str, reason: str) -> None:
         """Write the end; on a full disk or in a deleted directory, say what is left to say."""

@@ -1,8 +1,6 @@
 """A training from start, or from its last checkpoint, to its end."""
 
-import json
 import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +10,12 @@ import keras
 
 from cnnblocks.data import Preprocessing
 from cnnblocks.runs import RunDirectory, forget_epochs, replacing, write_json
-from cnnblocks.training import checkpoint, optimizers, tuning
+from cnnblocks.training import checkpoint, facts, optimizers, tuning
 from cnnblocks.training.callbacks import Recorder, Reporter
 from cnnblocks.training.checkpoint import Progress
 from cnnblocks.training.input import BatchStream, evaluation_stream, training_stream
 from cnnblocks.training.interrupts import Interrupts
 from cnnblocks.training.preparation import Prepared
-
-FACTS = "cnnblocks.json"
-"""The member of a `model.keras` that says what its images and classes are."""
-
-FACTS_ATTRIBUTE = "cnnblocks"
-"""The attribute of a `weights.weights.h5` that says the same."""
 
 
 class Training:
@@ -169,20 +161,13 @@ class Training:
     def _keep_weights(self) -> None:
         """Write the chosen epoch's model for others to use."""
         self.model = self._exportable()
-        facts = {
-            "schema": 1,
-            "network": self.config.network,
-            "class_names": self.config.data["class_names"],
-            "preprocessing": self.config.preprocessing,
-            "run": self.run.id,
-        }
+        about = facts.Facts.of(self.config, self.run.id)
         with replacing(self.run.path / "model.keras") as aside:
             self.model.save(aside)
-            with zipfile.ZipFile(aside, "a") as archive:
-                archive.writestr(FACTS, json.dumps(facts))
+            facts.attach(aside, about)
         with replacing(self.run.path / "weights.weights.h5") as aside:
             self.model.save_weights(aside)
-            _write_facts(aside, facts)
+            facts.attach(aside, about)
         if self.config.dump_weights:
             self._dump_weights()
         self.session.update(weights=self.config.keep)
@@ -236,10 +221,3 @@ def _rate(schedule: Any) -> Callable[[int], float]:
     if isinstance(schedule, float):
         return lambda step: schedule
     return lambda step: float(schedule(step))
-
-
-def _write_facts(path: Path, facts: dict[str, Any]) -> None:
-    import h5py
-
-    with h5py.File(path, "r+") as file:
-        file.attrs[FACTS_ATTRIBUTE] = json.dumps(facts)
