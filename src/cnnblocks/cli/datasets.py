@@ -71,7 +71,7 @@ def _describe(dataset: "Dataset") -> None:
     for note in facts["notes"]:
         click.echo(f"note     {note}")
     if facts["skipped"]:
-        click.echo(f"skipped  {len(facts['skipped'])} files, the first {facts['skipped'][0]}")
+        click.echo(f"skipped  {len(facts['skipped'])} unreadable: {facts['skipped'][0]} ...")
 
 
 def _place(facts: dict[str, Any]) -> str:

@@ -170,7 +170,8 @@ class Batches:
 
     def _submit(self, pool: ThreadPoolExecutor, index: int) -> list[Future[np.ndarray]]:
         positions = self.positions(index)
-        pieces = (positions[i : i + _PIECE] for i in range(0, len(positions), _PIECE))
+        starts = range(0, max(1, len(positions)), _PIECE)  # a shard's rows may be none
+        pieces = (positions[i : i + _PIECE] for i in starts)
         return [pool.submit(self.split.read, piece, self.preprocessing) for piece in pieces]
 
     def _collect(

@@ -75,7 +75,10 @@ def _parse(path: Path, file, memory: int | None) -> np.ndarray:
         raise DataError(
             f"{path} is no IDX file of unsigned bytes: it begins with {magic.hex(' ') or 'nothing'}"
         )
-    shape = tuple(int(n) for n in np.frombuffer(file.read(4 * magic[3]), ">u4"))
+    header = file.read(4 * magic[3])
+    if len(header) < 4 * magic[3]:
+        raise DataError(f"{path} is cut short: it ends in its header. Download it again.")
+    shape = tuple(np.frombuffer(header, ">u4").tolist())
     size = int(np.prod(shape, dtype=object))
     budget = image_budget() if memory is None else memory
     if size > budget:
@@ -83,7 +86,7 @@ def _parse(path: Path, file, memory: int | None) -> np.ndarray:
             f"{path} takes {readable(size)} in memory and {readable(budget)} may be used."
         )
     content = file.read(size)
-    if len(shape) != magic[3] or len(content) != size:
+    if len(content) < size:
         raise DataError(
             f"{path} is cut short: its header says {' x '.join(map(str, shape))} bytes, "
             f"it has {len(content)}. Download it again."
@@ -120,4 +123,4 @@ def _matches(name: str, prefixes: tuple[str, ...], kind: str) -> bool:
 
 def _class_names(folder: Path) -> tuple[str, ...]:
     path = folder / "class_names.txt"
-    return tuple(path.read_text(encoding="utf-8").split("\n")) if path.exists() else ()
+    return tuple(path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()

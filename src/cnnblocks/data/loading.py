@@ -37,7 +37,8 @@ def load(
         validation: Where the images to choose by come from. `"holdout"`: the source's own
             validation images, else the share `validation_split` of every class, at random;
             `"tail"`: the last share of the training images as they are stored, as Keras'
-            `validation_split` does, for sources stored in random order; `"test"`: the test images; `"none"`: no validation.
+            `validation_split` does, for sources stored in random order; `"test"`: the test
+            images; `"none"`: no validation.
         validation_split: The share to hold out, from 0 (none) to below 1.
         test_split: The share of every class to set apart for the test where the source sets none
             apart. Always the same images, whatever `seed` is.

@@ -1,5 +1,6 @@
 """`.npz` files with Keras' keys."""
 
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
@@ -37,7 +38,7 @@ def read(path: Path, memory: int | None = None) -> Source:
             return _source(path, arrays)
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, NotImplementedError, zlib.error) as error:
         raise DataError(f"{path} cannot be read as .npz: {error}") from error
 
 

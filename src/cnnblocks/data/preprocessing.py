@@ -127,7 +127,7 @@ class Preprocessing:
             DataError: `scaling="standardize"` has no mean and deviation yet.
         """
         factor, offset = self._affine
-        scaled = images.reshape(len(images), -1) * factor
+        scaled = images.reshape(len(images), factor.size) * factor
         if offset is not None:
             scaled += offset
         scaled = scaled.reshape(len(images), *self.input_shape)

@@ -53,16 +53,13 @@ class Source:
             DataError: Fewer than two classes, a class without training images, or a label that
                 is no class.
         """
+        for split, part in self._parts().items():
+            _check_labels(part.labels, len(self.class_names), f"{self.location} ({split})")
         if len(self.class_names) < 2:
             raise DataError(
                 f"{self.location} has one class only ({', '.join(self.class_names)}). "
                 "Telling images apart takes two classes or more."
             )
-        counts = np.zeros(len(self.class_names), np.int64)
-        for name, part in (("train", self.train), ("validation", self.validation),
-                           ("test", self.test)):  # fmt: skip
-            if part is not None:
-                _check_labels(part.labels, len(self.class_names), f"{self.location} ({name})")
         counts = np.bincount(self.train.labels, minlength=len(self.class_names))
         empty = [name for name, count in zip(self.class_names, counts) if not count]
         if empty:
@@ -71,6 +68,10 @@ class Source:
                 f"{' and others' if len(empty) > 5 else ''}. "
                 "Add some, or leave the class out and number the others without a gap."
             )
+
+    def _parts(self) -> dict[str, Part]:
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: part for split, part in parts.items() if part is not None}
 
 
 def part_of_arrays(images: np.ndarray, labels: np.ndarray, where: str) -> Part:
@@ -101,14 +102,15 @@ def numbered(labels: Sequence[np.ndarray]) -> tuple[str, ...]:
         >>> numbered([np.array([0, 2])])
         ('0', '1', '2')
     """
-    return tuple(str(i) for i in range(1 + max(int(part.max()) for part in labels)))
+    return tuple(str(i) for i in range(1 + max(0, *(int(part.max()) for part in labels))))
 
 
 def _check_labels(labels: np.ndarray, classes: int, where: str) -> None:
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
         raise DataError(
-            f"{where}: labels must be 0 to {classes - 1}, one for each of the {classes} classes. "
+            f"{where}: labels must be whole numbers from 0, below the number of classes, "
+            f"{classes}. "
             f"Received: {labels[wrong[0]]} at position {wrong[0]}"
         )
 
