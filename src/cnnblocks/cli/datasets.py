@@ -29,12 +29,12 @@ def datasets(source: str | None, skip_corrupt: bool, as_json: bool) -> None:
     if source is None:
         _list_known(as_json)
         return
-    from cnnblocks.backend import select_backend
+    from cnnblocks.backend import import_keras
     from cnnblocks.data import load
     from cnnblocks.data.keras_datasets import DOWNLOADS
 
     if source in DOWNLOADS:
-        select_backend()
+        import_keras()
     dataset = load(source, on_corrupt="skip" if skip_corrupt else "error")
     if as_json:
         print_json(dataset.to_dict())
