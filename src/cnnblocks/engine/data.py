@@ -14,7 +14,7 @@ def list_sources(context: Context) -> dict[str, str]:
     """The data sets known by name, each with a line about it."""
     from cnnblocks import data
 
-    return data.known_sources()
+    return {known.name: known.description for known in data.known_sources()}
 
 
 @method("data.describe")
