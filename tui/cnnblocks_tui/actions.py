@@ -60,7 +60,7 @@ ACTIONS = (
     Action("app.help", "question_mark,f1", "Help", "Explain what is in focus and list its keys."),
     Action("app.palette", "ctrl+p", "Palette", "Find any action by typing.", footer=False),
     Action("app.back", "escape", "Back", "Leave the filter or dialog, or go back.", footer=False),
-    Action("app.quit", "q,ctrl+q", "Quit", "Leave the program; training goes on."),
+    Action("app.quit", "q", "Quit", "Leave the program; training goes on."),
     Action("app.next_theme", "ctrl+t", "Theme", "Switch to the next theme.", footer=False),
     Action("app.save_picture", "", "Screenshot", "Save the screen as an SVG file.", footer=False),
     Action("app.show_log", "", "Log", "Say where the program's log file is.", footer=False),

@@ -92,7 +92,7 @@ class Place(Screen[Any]):
         yield TopBar()
         yield from self.compose_body()
         yield TooSmall()
-        yield Footer(show_command_palette=False, compact=True)
+        yield Footer(show_command_palette=False)
 
     def compose_body(self) -> ComposeResult:
         """The widgets between the bar and the footer."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,8 +11,19 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList
 from textual.widgets.option_list import Option
 
+Answer = TypeVar("Answer")
 
-class Confirm(ModalScreen[bool]):
+
+class Dialog(ModalScreen[Answer]):
+    """A question over the screen; escape takes it away without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", show=False)]
+
+    def action_give_up(self) -> None:
+        self.dismiss(None)
+
+
+class Confirm(Dialog[bool]):
     """A question that is answered by yes or no; no has the focus.
 
     Args:
@@ -45,7 +56,7 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(True)
 
 
-class Ask(ModalScreen[str | None]):
+class Ask(Dialog[str]):
     """One line of text; escape gives none.
 
     Args:
@@ -70,7 +81,7 @@ class Ask(ModalScreen[str | None]):
         self.dismiss(event.value)
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(Dialog[str]):
     """One of several; escape gives none.
 
     Args:

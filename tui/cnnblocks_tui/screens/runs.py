@@ -43,9 +43,9 @@ COLUMNS = (
     Column("mark", " ", 1, lambda run: run.id),
     Column("state", "state", 13, lambda run: run.state),
     Column("network", "network", 11, lambda run: run.network),
-    Column("epoch", "epoch", 7, lambda run: run.epoch),
+    Column("epoch", "epoch", 6, lambda run: run.epoch),
     Column("best", "best", 6, _best),
-    Column("created", "started", 11, lambda run: run.created),
+    Column("created", "started", 8, lambda run: run.created),
     Column("left", "left", 9, lambda run: run.seconds_left or 0.0),
     Column("curve", "accuracy", 8, _best),
     Column("data", "data", 14, lambda run: run.data),
@@ -217,7 +217,9 @@ class RunsScreen(Place):
     def _cell_created(self, run: RunSummary) -> str:
         if not run.created:
             return "–"
-        return datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M")
+        started = datetime.fromtimestamp(run.created)
+        today = started.date() == datetime.now().date()
+        return started.strftime("%H:%M" if today else "%m-%d")
 
     def _cell_left(self, run: RunSummary) -> str:
         return wording.duration(run.seconds_left)

@@ -1,0 +1,678 @@
+"""Inside a weight file: its tree, its values, its kernels, its numbers."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Input, OptionList, Static, TabbedContent, TabPane, Tree
+from textual.widgets.option_list import Option
+
+from cnnblocks.errors import CnnblocksError
+from cnnblocks_tui import wording
+from cnnblocks_tui.actions import bindings
+from cnnblocks_tui.opening import OpeningError, kind_of, weight_files
+from cnnblocks_tui.screens.base import Place
+from cnnblocks_tui.screens.dialogs import Ask, Choose, open_file_dialog
+from cnnblocks_tui.screens.run import step_tab
+from cnnblocks_tui.widgets.chart import Chart, Series
+from cnnblocks_tui.widgets.lists import Outline, Table
+from cnnblocks_tui.widgets.pixels import Pixels, tiled
+
+if TYPE_CHECKING:
+    from cnnblocks.weights import Tensor, WeightTable
+
+Result = TypeVar("Result")
+BARS = {
+    "norm": "norm of the values",
+    "std": "standard deviation",
+    "dead": "dead filters",
+    "zeros": "share of zeros",
+    "bad": "NaN and infinite values",
+}
+_BINS = 80
+
+
+class WeightsScreen(Place):
+    """A weight file, whatever its format."""
+
+    NAME = "weights"
+    HELP = (
+        "A weight file. The tree on the left holds its layers and tensors; the tabs on the right "
+        "measure and show the tensor under the cursor. With a run's checkpoints, comma and full "
+        "stop move through training."
+    )
+    CSS_PATH = "weights.tcss"
+    BINDINGS = bindings("weights", "tabs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path: Path | None = None
+        self.table: WeightTable | None = None
+        self.tensor: Tensor | None = None
+        self._reading = threading.Lock()
+        self._slices: dict[str, str] = {}
+        self._channel = 0
+        self._bars = "norm"
+        self._measured: list[Any] = []
+        self._siblings: list[Path] = []
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical(id="weights-start"):
+            yield Static(id="start-text")
+            yield OptionList(id="recent")
+        with Vertical(id="weights-main"):
+            yield Static(id="weights-head")
+            with Horizontal():
+                with Vertical(id="weights-left"):
+                    yield Input(placeholder="name, role or 3x3", classes="filter -idle")
+                    yield Outline("file", id="weights-tree")
+                with Vertical(id="weights-right"):
+                    yield Static(id="tensor-facts")
+                    with TabbedContent(id="weights-tabs"):
+                        with TabPane("Numbers", id="tab-numbers"):
+                            yield Static(id="tensor-statistics")
+                            yield Chart("values", id="histogram", x_format=wording.number, empty="")
+                        with TabPane("Values", id="tab-values"):
+                            yield Pixels(id="values")
+                        with TabPane("Kernels", id="tab-kernels"):
+                            yield Pixels(id="kernels")
+                        with TabPane("Layers", id="tab-layers"):
+                            yield Static(id="bars-note", classes="hint")
+                            yield Table(id="bars", cursor_type="row")
+                        with TabPane("File", id="tab-file"), VerticalScroll():
+                            yield Static(id="file-text")
+
+    def on_mount(self) -> None:
+        tree = self.query_one(Outline)
+        tree.show_root = False
+        tree.guide_depth = 2
+        table = self.query_one("#bars", Table)
+        for key, label, width in (("layer", "tensor", 22), ("value", "value", 10), ("bar", "", 24)):
+            table.add_column(label, key=key, width=width)
+        if self.path is None:
+            self._show_start()
+
+    def focus_main(self) -> None:
+        self.query_one(Outline).focus()
+
+    def open_file(self, path: Path) -> None:
+        """Open a file, or the newest one of a directory."""
+        self.run_worker(self._open(path), group="open", exclusive=True)
+
+    async def _open(self, path: Path, keep: bool = False) -> None:
+        from cnnblocks import weights
+
+        if path.is_dir():
+            found = weight_files(path)
+            if not found:
+                self.notify(f"{path} holds no weight files.", severity="error")
+                return
+            path = found[-1]
+        try:
+            table = await asyncio.to_thread(weights.open, path)
+        except (CnnblocksError, OSError) as error:
+            self.notify(str(error), severity="error", timeout=10)
+            if self.table is None:
+                self._show_start(str(error))
+            return
+        self._take(path, table, keep)
+
+    def _take(self, path: Path, table: "WeightTable", keep: bool) -> None:
+        from cnnblocks_tui.weight_reading import siblings
+
+        self._close_table()
+        before = self.tensor
+        self.path, self.table, self.tensor = path, table, None
+        self._siblings = siblings(path)
+        self._measured = []
+        self.remove_class("-no-file")
+        recent = [str(path), *(p for p in self.view.get("recent", []) if p != str(path))]
+        self.view["recent"] = recent[:12]
+        if not keep:
+            self.query_one(Input).value = ""
+        self._fill_tree(before.path if before is not None else None)
+        self._show_head()
+        self._show_file()
+        self.query_one("#bars", Table).clear()
+        self._show_pane()
+        if not isinstance(self.focused, Input):
+            self.focus_main()
+
+    def _close_table(self) -> None:
+        if self.table is not None:
+            with self._reading:
+                self.table.close()
+            self.table = None
+
+    def on_unmount(self) -> None:
+        self._close_table()
+
+    def _show_start(self, problem: str = "") -> None:
+        self.add_class("-no-file")
+        text = Text("No weight file is open.", style="bold")
+        if problem:
+            text = Text(problem, style="bold")
+        text.append("\nPress o to open one (.h5, .keras, a TensorFlow checkpoint, a text dump),")
+        text.append("\nor choose below. A run's checkpoints open from the run itself with w.")
+        self.query_one("#start-text", Static).update(text)
+        known = [Path(path) for path in self.view.get("recent", []) if Path(path).exists()]
+        found = [path for path in weight_files(Path.cwd()) if path not in known]
+        options = self.query_one("#recent", OptionList)
+        options.clear_options()
+        options.add_options(Option(str(path), id=str(path)) for path in [*known, *found][:30])
+        options.focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if event.option_list.id == "recent":
+            self.open_file(Path(str(event.option.id)))
+
+    # The tree
+
+    def _fill_tree(self, wanted: str | None) -> None:
+        tree = self.query_one(Outline)
+        tree.clear()
+        if self.table is None:
+            return
+        found = [t for t in self.table.tensors if tensor_matches(t, self.query_one(Input).value)]
+        nodes: dict[str, Any] = {}
+        first = place = None
+        branches = branching({tensor.layer for tensor in found})
+        for tensor in found:
+            parent = self._layer_node(tree, nodes, tensor, branches, len(found) <= 400)
+            leaf = parent.add_leaf(tensor_label(tensor), data=tensor)
+            first = first or leaf
+            if tensor.path == wanted:
+                place = leaf
+        tree.root.expand()
+        target = place or first
+        if target is not None:
+            self.call_after_refresh(tree.move_cursor, target)
+
+    def _layer_node(
+        self,
+        tree: Outline,
+        nodes: dict[str, Any],
+        tensor: "Tensor",
+        branches: set[str],
+        expand: bool,
+    ) -> Any:
+        parts = outline_parts(tensor.layer, branches)
+        if tensor.role == "optimizer":
+            parts = ["optimizer", *parts]
+            expand = False
+        node, key = tree.root, ""
+        for part in parts:
+            key = f"{key}/{part}"
+            if key not in nodes:
+                nodes[key] = node.add(Text(part, style="bold"), expand=expand)
+            node = nodes[key]
+        return node
+
+    def on_tree_node_highlighted(self, event: Tree.NodeHighlighted) -> None:
+        if event.node.data is not None:
+            self.tensor = event.node.data
+            self._channel = 0
+            self._show_tensor()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._fill_tree(self.tensor.path if self.tensor is not None else None)
+
+    def on_input_submitted(self) -> None:
+        self.focus_main()
+
+    # What is shown of the file and of the tensor
+
+    def _show_head(self) -> None:
+        if self.table is None or self.path is None:
+            return
+        totals = self.table.totals
+        text = Text.assemble((self.path.name, "bold"))
+        text.append(
+            f"  {self.table.format} · {totals.tensors} tensors · "
+            f"{wording.count(totals.parameters)} parameters · {wording.size(totals.bytes)}",
+            style="dim",
+        )
+        if len(self._siblings) > 1 and self.path in self._siblings:
+            place = self._siblings.index(self.path)
+            slider = "".join("●" if i == place else "─" for i in range(len(self._siblings)))
+            if len(slider) <= 40:
+                text.append(f"\n{slider} ")
+            else:
+                text.append("\n")
+            text.append(f"file {place + 1} of {len(self._siblings)}  , earlier  . later")
+        self.query_one("#weights-head", Static).update(text)
+
+    def _show_file(self) -> None:
+        assert self.table is not None
+        text = Text()
+        text.append(f"{self.path}\n", style="bold")
+        optimizer = self.table.optimizer_totals
+        facts: dict[str, Any] = {"format": self.table.format}
+        if optimizer.tensors:
+            facts["optimizer state"] = (
+                f"{optimizer.tensors} tensors, {wording.size(optimizer.bytes)}"
+            )
+        metadata = dict(self.table.metadata)
+        training = metadata.pop("training_config", None)
+        metadata.pop("model_config", None)
+        for name, value in {**facts, **metadata}.items():
+            if value not in (None, "", {}, []):
+                text.append(f"{name.replace('_', ' '):<20}", style="dim")
+                text.append(f"{value}\n")
+        if training:
+            text.append("training configuration\n", style="bold")
+            text.append(json.dumps(training, indent=1, default=str)[:4000] + "\n")
+        text.append("\nPress i to find the networks that it fits.", style="dim")
+        self.query_one("#file-text", Static).update(text)
+
+    def _show_tensor(self) -> None:
+        tensor = self.tensor
+        if tensor is None:
+            return
+        named = ", ".join(
+            f"{axis} {length}" for axis, length in zip(tensor.axes, tensor.shape, strict=False)
+        )
+        text = Text.assemble((tensor.name, "bold"))
+        trainable = {True: " · trained", False: " · not trained", None: ""}[tensor.trainable]
+        text.append(
+            f"\n{tensor.role} · {named or wording.shape(tensor.shape)} · {tensor.dtype} · "
+            f"{wording.size(tensor.bytes)}{trainable}",
+            style="dim",
+        )
+        self.query_one("#tensor-facts", Static).update(text)
+        self._show_pane()
+
+    def on_tabbed_content_tab_activated(self) -> None:
+        self._show_pane()
+
+    def _show_pane(self) -> None:
+        pane = self.query_one("#weights-tabs", TabbedContent).active
+        if self.table is None:
+            return
+        if pane == "tab-layers":
+            if not self._measured:
+                self.run_worker(self._measure_all(), group="tensor", exclusive=True)
+            return
+        if self.tensor is None:
+            return
+        show = {
+            "tab-numbers": self._show_numbers,
+            "tab-values": self._show_values,
+            "tab-kernels": self._show_kernels,
+        }.get(pane)
+        if show is not None:
+            self.run_worker(show(self.tensor), group="tensor", exclusive=True)
+
+    async def _in_thread(self, read: Callable[[threading.Event], Result]) -> Result:
+        """Read in a thread; when this task is cancelled, the thread is told and soon ends."""
+        cancelled = threading.Event()
+
+        def guarded() -> Result:
+            with self._reading:
+                return read(cancelled)
+
+        try:
+            return await asyncio.to_thread(guarded)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async def _show_numbers(self, tensor: "Tensor") -> None:
+        from cnnblocks_tui.weight_numbers import Numbers, measure
+
+        await asyncio.sleep(0.08)
+        panel = self.query_one("#tensor-statistics", Static)
+        loop = asyncio.get_running_loop()
+
+        def progress(share: float) -> None:
+            loop.call_soon_threadsafe(
+                panel.update, f"measuring {wording.bar(share, 20)} {share:.0%} (ctrl+x gives up)"
+            )
+
+        def read(cancelled: threading.Event) -> Numbers:
+            quiet = tensor.bytes < 32 << 20
+            return measure(tensor, _BINS, cancelled, (lambda share: None) if quiet else progress)
+
+        try:
+            numbers = await self._in_thread(read)
+        except (CnnblocksError, OSError) as error:
+            panel.update(str(error))
+            return
+        if tensor is not self.tensor:
+            return
+        panel.update(numbers.text())
+        series = Series("share of values", numbers.centers, numbers.counts, 0, filled=True)
+        self.query_one("#histogram", Chart).draw([series] if numbers.counts.any() else [])
+
+    async def _show_values(self, tensor: "Tensor") -> None:
+        from cnnblocks_tui.weight_reading import default_slice, read_plane, reading_of
+
+        await asyncio.sleep(0.08)
+        pixels = self.query_one("#values", Pixels)
+        expression = self._slices.get(tensor.path) or default_slice(tensor)
+        try:
+            plane = await self._in_thread(lambda _: read_plane(tensor, expression))
+        except (CnnblocksError, OSError, ValueError) as error:
+            pixels.say(str(error))
+            return
+        signed = bool((plane.values < 0).any())
+        axes = free_axes(tensor, expression)
+        thinned = f", every {plane.strides[0]}th value" if max(plane.strides) > 1 else ""
+        pixels.show(
+            plane.values,
+            scale="diverging" if signed else "sequential",
+            caption=f"{expression} {' × '.join(axes)}{thinned}   x: slice · z: zoom",
+            read=lambda row, column: reading_of(plane, axes, row, column),
+        )
+
+    async def _show_kernels(self, tensor: "Tensor") -> None:
+        from cnnblocks_tui.weight_reading import kernels_of
+
+        await asyncio.sleep(0.08)
+        pixels = self.query_one("#kernels", Pixels)
+        if len(tensor.shape) != 4 or max(tensor.shape[:2]) > 64:
+            pixels.say("Only a convolution's kernels are pictures. Choose one in the tree.")
+            return
+        inputs = tensor.shape[2]
+        channel = min(self._channel, inputs - 1)
+        try:
+            kernels = await self._in_thread(lambda _: kernels_of(tensor, channel))
+        except (CnnblocksError, OSError, ValueError) as error:
+            pixels.say(str(error))
+            return
+        columns = max(1, pixels.size.width // (kernels.shape[2] + 1))
+        which = "in colour" if channel < 0 else f"input channel {channel + 1} of {inputs}"
+        pixels.show(
+            tiled(kernels, min(columns, len(kernels))),
+            scale="rgb" if kernels.ndim == 4 else "diverging",
+            caption=f"{len(kernels)} kernels, {which}   x: another channel",
+        )
+
+    # Layers by one number
+
+    async def _measure_all(self) -> None:
+        from cnnblocks.weights.passes import Cancelled
+        from cnnblocks_tui.weight_numbers import measure_table
+
+        assert self.path is not None
+        note = self.query_one("#bars-note", Static)
+        cancelled = threading.Event()
+        loop = asyncio.get_running_loop()
+        path = self.path
+
+        def progress(share: float) -> None:
+            loop.call_soon_threadsafe(self._bars_progress, share)
+
+        try:
+            measured = await asyncio.to_thread(measure_table, path, cancelled, progress)
+        except asyncio.CancelledError:
+            cancelled.set()
+            note.update("Given up. Come back to this tab to measure again.")
+            raise
+        except (CnnblocksError, OSError, Cancelled) as error:
+            note.update(str(error))
+            return
+        if path == self.path:
+            self._measured = measured
+            self._fill_bars(measured)
+
+    def _bars_progress(self, share: float) -> None:
+        if share < 1.0:
+            self.query_one("#bars-note", Static).update(
+                f"measuring {wording.bar(share, 16)} {share:.0%} (ctrl+x gives up)"
+            )
+
+    def _fill_bars(self, measured: Iterable[Any]) -> None:
+        from cnnblocks_tui.weight_numbers import bar_value, barred
+
+        table = self.query_one("#bars", Table)
+        rows = [(entry, bar_value(entry, self._bars)) for entry in barred(measured, self._bars)]
+        most = max((value for _, value in rows if value is not None), default=0.0) or 1.0
+        table.clear()
+        for entry, value in rows:
+            shown = "–" if value is None else wording.number(value)
+            table.add_row(entry.tensor.name, shown, wording.bar((value or 0.0) / most, 24))
+        self.query_one("#bars-note", Static).update(f"{BARS[self._bars]} · b: another quantity")
+
+    # Actions
+
+    def action_next_tab(self) -> None:
+        step_tab(self.query_one("#weights-tabs", TabbedContent), 1)
+
+    def action_previous_tab(self) -> None:
+        step_tab(self.query_one("#weights-tabs", TabbedContent), -1)
+
+    def action_open(self) -> None:
+        start = self.path.parent if self.path is not None else Path.cwd()
+        self.app.push_screen(open_file_dialog("Open a weight file", start), self._opened)
+
+    def _opened(self, path: Path | None) -> None:
+        if path is None:
+            return
+        try:
+            kind_of(path)
+        except OpeningError as error:
+            self.notify(str(error), severity="error")
+        else:
+            self.open_file(checkpoint_prefix(path))
+
+    def action_search(self) -> None:
+        self.open_filter("Input")
+
+    def action_diff(self) -> None:
+        if self.path is None:
+            return
+        mine = self.path
+        others = [path for path in self._siblings if path != mine]
+        options = [(str(path), path.name) for path in reversed(others)]
+        options.append(("", "another file …"))
+
+        def compare(choice: str | None) -> None:
+            if choice:
+                self.app.show_diff(Path(choice), mine)
+            elif choice == "":
+                dialog = open_file_dialog(f"Compare {mine.name} with", mine.parent)
+                self.app.push_screen(dialog, compare_file)
+
+        def compare_file(path: Path | None) -> None:
+            if path is not None:
+                self.app.show_diff(checkpoint_prefix(path), mine)
+
+        self.app.push_screen(Choose(f"Compare {mine.name} with", options), compare)
+
+    def action_slice(self) -> None:
+        tensor = self.tensor
+        if tensor is None:
+            return
+        if self.query_one("#weights-tabs", TabbedContent).active == "tab-kernels":
+            self._ask_channel(tensor)
+            return
+        from cnnblocks_tui.weight_reading import default_slice
+
+        axes = ", ".join(tensor.axes) or wording.shape(tensor.shape)
+        now = self._slices.get(tensor.path) or default_slice(tensor)
+
+        def slice_it(expression: str | None) -> None:
+            if expression is not None:
+                self._slices[tensor.path] = expression.strip()
+                self.query_one("#weights-tabs", TabbedContent).active = "tab-values"
+                self._show_pane()
+
+        self.app.push_screen(
+            Ask(f"Slice of {tensor.name} ({axes}: {wording.shape(tensor.shape)})", now), slice_it
+        )
+
+    def _ask_channel(self, tensor: "Tensor") -> None:
+        def take(text: str | None) -> None:
+            if text is None:
+                return
+            if not text.strip().isdigit():
+                self.notify("A channel is a number from 1 on, or 0 for colour.", severity="error")
+                return
+            self._channel = min(int(text), tensor.shape[2]) - 1
+            if self._channel < 0 and tensor.shape[2] != 3:
+                self._channel = 0
+            self._show_pane()
+
+        hint = "0 shows the three channels in colour" if tensor.shape[2] == 3 else ""
+        question = f"Which input channel, 1 to {tensor.shape[2]}?"
+        self.app.push_screen(Ask(question, str(self._channel + 1), hint), take)
+
+    def action_earlier(self) -> None:
+        self._slide(-1)
+
+    def action_later(self) -> None:
+        self._slide(1)
+
+    def _slide(self, step: int) -> None:
+        if self.path not in self._siblings or len(self._siblings) < 2:
+            self.notify("There is no other checkpoint beside this file.")
+            return
+        place = self._siblings.index(self.path) + step
+        if 0 <= place < len(self._siblings):
+            self.run_worker(self._open(self._siblings[place], keep=True), "open", exclusive=True)
+
+    def action_bars(self) -> None:
+        tabs = self.query_one("#weights-tabs", TabbedContent)
+        if tabs.active != "tab-layers":
+            tabs.active = "tab-layers"
+            return
+        names = list(BARS)
+        self._bars = names[(names.index(self._bars) + 1) % len(names)]
+        self._fill_bars(self._measured)
+
+    def action_cancel(self) -> None:
+        self.workers.cancel_group(self, "tensor")
+
+    def action_identify(self) -> None:
+        if self.path is not None:
+            self.query_one("#weights-tabs", TabbedContent).active = "tab-file"
+            self.run_worker(self._identify(self.path), group="identify", exclusive=True)
+
+    async def _identify(self, path: Path) -> None:
+        panel = self.query_one("#file-text", Static)
+        panel.update("Looking which networks it fits …")
+        try:
+            answer = await self.app.engine.ask("weights.identify", path=str(path))
+        except CnnblocksError as error:
+            panel.update(str(error))
+            return
+        self._show_file()
+        panel.update(Text.assemble(fits_text(answer), "\n", str(panel.render())))
+
+    def action_export(self) -> None:
+        tensor = self.tensor
+        if tensor is None:
+            return
+        name = tensor.name.replace("/", "-").replace(":", "-")
+        target = str(Path.cwd() / f"{name}.npy")
+
+        def export(answer: str | None) -> None:
+            if answer:
+                self.run_worker(self._export(tensor, Path(answer).expanduser()), group="export")
+
+        hint = ".npy keeps the shape, .csv and .txt write one value a line or row"
+        self.app.push_screen(Ask("Write the tensor to", target, hint), export)
+
+    async def _export(self, tensor: "Tensor", target: Path) -> None:
+        from cnnblocks_tui.weight_numbers import write_tensor
+
+        try:
+            await self._in_thread(lambda _: write_tensor(tensor, target))
+        except (CnnblocksError, OSError, ValueError) as error:
+            self.notify(str(error), severity="error")
+        else:
+            self.notify(f"Written to {target}")
+
+    def action_copy(self) -> None:
+        if self.tensor is not None:
+            self.run_worker(self._copy(self.tensor), group="copy", exclusive=True)
+
+    async def _copy(self, tensor: "Tensor") -> None:
+        facts = f"{tensor.name} {tensor.role} {tuple(tensor.shape)} {tensor.dtype}"
+        if tensor.size <= 4096:
+            values = await self._in_thread(lambda _: tensor.read())
+            facts += f"\n{values.tolist()}"
+        self.app.copy_to_clipboard(facts)
+        self.notify("Copied. If your terminal does not take it, e writes a file.")
+
+
+def tensor_matches(tensor: "Tensor", query: str) -> bool:
+    """Whether a tensor's name, role, dtype or shape has every word of the query."""
+    shape = "x".join(str(length) for length in tensor.shape)
+    words = f"{tensor.name} {tensor.path} {tensor.role} {tensor.dtype} {shape}".lower()
+    return all(
+        word[1:] not in words if len(word) > 1 and word[0] == "!" else word in words
+        for word in query.lower().split()
+    )
+
+
+def branching(layers: Iterable[str]) -> set[str]:
+    """The prefixes of layer names below which more than one name goes on."""
+    following: dict[str, set[str]] = {}
+    for layer in layers:
+        parts = layer.split("/")
+        for length in range(len(parts)):
+            following.setdefault("/".join(parts[:length]), set()).add(parts[length])
+    return {prefix for prefix, names in following.items() if len(names) > 1}
+
+
+def outline_parts(layer: str, branches: set[str]) -> list[str]:
+    """A layer's name in the pieces that get a line of their own.
+
+    Example:
+
+        >>> outline_parts("block/conv/conv_1", {"", "block"})
+        ['block', 'conv/conv_1']
+    """
+    if not layer:
+        return ["(no layer)"]
+    parts: list[str] = []
+    pending, names = "", layer.split("/")
+    for length, name in enumerate(names, start=1):
+        pending = f"{pending}/{name}" if pending else name
+        if "/".join(names[:length]) in branches or length == len(names):
+            parts.append(pending)
+            pending = ""
+    return parts
+
+
+def tensor_label(tensor: "Tensor") -> Text:
+    """A tensor's line in the tree."""
+    name = tensor.role if tensor.role not in ("other", "optimizer") else tensor.name.split("/")[-1]
+    text = Text(name)
+    text.append(f" {wording.shape(tensor.shape)} {wording.size(tensor.bytes)}", style="dim")
+    return text
+
+
+def free_axes(tensor: "Tensor", expression: str) -> tuple[str, ...]:
+    """The names of the axes that a slice leaves."""
+    from cnnblocks.weights.slicing import normalize, parse
+
+    items = normalize(parse(expression), tensor.shape)
+    names = tensor.axes or tuple(f"axis {n}" for n in range(len(tensor.shape)))
+    return tuple(name for name, item in zip(names, items, strict=False) if isinstance(item, slice))
+
+
+def checkpoint_prefix(path: Path) -> Path:
+    """The name by which a TensorFlow checkpoint is opened: without `.index`."""
+    return path.with_suffix("") if path.suffix == ".index" else path
+
+
+def fits_text(answer: Any) -> Text:
+    """The networks that a file fits, as the engine found them."""
+    matches = answer.get("matches", []) if isinstance(answer, dict) else []
+    text = Text("Fits\n", style="bold")
+    if not matches:
+        text.append("No registered network has this structure.\n")
+    for match in matches:
+        how = "exactly" if match.get("exact", match.get("head", True)) is True else "but the head"
+        arguments = ", ".join(f"{k}={v}" for k, v in (match.get("arguments") or {}).items())
+        text.append(f"  {match.get('network', '?')} {how}  {arguments}\n")
+    return text
