@@ -10,18 +10,53 @@ Example:
     ...     print(table.totals.parameters)
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cnnblocks.weights.diff import (
+    Movement,
+    TableDifference,
+    TensorDifference,
+    diff,
+    movement,
+)
 from cnnblocks.weights.errors import WeightFileError
 from cnnblocks.weights.opening import open
+from cnnblocks.weights.passes import Cancelled
+from cnnblocks.weights.planning import AmbiguousWeightsError, WeightsMismatchError, plan
+from cnnblocks.weights.report import LoadReport
 from cnnblocks.weights.slicing import SliceError
+from cnnblocks.weights.statistics import TensorStatistics, histogram, statistics
+from cnnblocks.weights.structure import Structure, table_structure
 from cnnblocks.weights.table import ROLES, Layer, Tensor, Totals, WeightTable
 
 __all__ = [
     "ROLES",
+    "AmbiguousWeightsError",
     "Layer",
+    "LoadReport",
     "SliceError",
+    "Structure",
     "Tensor",
     "Totals",
     "WeightFileError",
     "WeightTable",
+    "WeightsMismatchError",
+    "load_weights",
+    "model_structure",
     "open",
+    "plan",
+    "table_structure",
 ]
+
+# These touch Keras, and the room itself must not, so they come only when asked for.
+_IN_LOAD = ("load_weights", "model_structure")
+
+if TYPE_CHECKING:
+    from cnnblocks.weights.load import load_weights, model_structure
+
+
+def __getattr__(name: str) -> Any:
+    if name in _IN_LOAD:
+        return getattr(import_module("cnnblocks.weights.load"), name)
+    raise AttributeError(f"module 'cnnblocks.weights' has no attribute {name!r}")

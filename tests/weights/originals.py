@@ -1,0 +1,583 @@
+"""The twelve networks as people first wrote them, for `tf_keras`, and the files they left behind.
+
+Run as a program, `python originals.py FOLDER`, it writes every file of `VARIANTS` with the real
+`tf_keras`, and beside each the input and output that the model had when it was saved. At the top
+it imports nothing heavy, so that the tests can read `VARIANTS` without TensorFlow.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One original, built in one style, in one state.
+
+    `freeze` is a seed: which layers are frozen is drawn from it. `train` steps with Adam before
+    saving; otherwise every weight, moving statistics included, gets a random value of its own,
+    unless `untrained`.
+    """
+
+    network: str
+    style: str
+    input_shape: tuple[int, int, int]
+    freeze: int | None = None
+    train: bool = False
+    untrained: bool = False
+    counting: bool = False
+
+    @property
+    def label(self) -> str:
+        parts = [self.network, self.style]
+        parts += [f"freeze{self.freeze}"] if self.freeze is not None else []
+        parts += [name for name in ("train", "untrained", "counting") if getattr(self, name)]
+        return "-".join(parts)
+
+    @property
+    def files(self) -> list[str]:
+        """The endings of the files written: weights, a checkpoint, and a whole model if it can."""
+        whole = self.style in ("sequential", "nested", "nested-flat-head")
+        whole = whole and self.network != "googlenet"
+        return [".h5", ".ckpt"] + ([".model.h5"] if whole else [])
+
+
+SMALL = (28, 28, 1)
+COLOUR = (32, 32, 3)
+_STYLES = {
+    "baseline": (COLOUR, ("sequential", "subclassed")),
+    "lenet": (SMALL, ("sequential", "subclassed")),
+    "lenet5": (COLOUR, ("sequential", "subclassed")),
+    "alexnet": ((67, 67, 1), ("sequential",)),
+    "alexnet8": (COLOUR, ("sequential", "subclassed")),
+    "vgg11": ((32, 32, 1), ("nested", "nested-flat-head")),
+    "vgg11_small": ((32, 32, 1), ("nested-flat-head",)),
+    "vgg16": (COLOUR, ("sequential", "subclassed")),
+    "nin": ((67, 67, 1), ("nested", "sequential")),
+    "googlenet": ((64, 64, 1), ("nested",)),
+    "inception10": (COLOUR, ("subclassed",)),
+    "resnet18": (COLOUR, ("subclassed",)),
+}
+_LARGE = ("alexnet", "vgg11", "vgg11_small")
+
+
+def _variants() -> list[Variant]:
+    variants = []
+    for network, (shape, styles) in _STYLES.items():
+        for style in styles:
+            variants.append(Variant(network, style, shape))
+            if network in _LARGE:
+                continue
+            variants.append(Variant(network, style, shape, freeze=1, counting=True))
+            variants.append(Variant(network, style, shape, freeze=2))
+        if network not in _LARGE:
+            variants.append(Variant(network, styles[-1], shape, untrained=True))
+    variants.append(Variant("vgg11", "nested", (32, 32, 1), freeze=3))
+    variants += [Variant(name, "subclassed", COLOUR, train=True) for name in ("baseline", "lenet5")]
+    variants += [Variant(name, "sequential", COLOUR, train=True) for name in ("baseline", "lenet5")]
+    return variants
+
+
+VARIANTS = _variants()
+
+
+def build(variant: Variant):
+    """Return the original as a built `tf_keras` model."""
+    import tf_keras as tfk
+
+    tfk.backend.clear_session()
+    if variant.counting:
+        _spend_names(tfk)
+    make = globals()[f"_{variant.network}_{variant.style.replace('-', '_')}"]
+    model = make(tfk, variant.input_shape)
+    model.build((None, *variant.input_shape))
+    model(tfk.backend.zeros((1, *variant.input_shape)))
+    return model
+
+
+def _spend_names(tfk) -> None:
+    """Use up automatic names, as cells run earlier in a notebook do."""
+    layers = tfk.layers
+    for _ in range(7):
+        layers.Conv2D(1, 1), layers.BatchNormalization(), layers.Dense(1)
+    for _ in range(3):
+        tfk.Sequential()
+
+
+# --- Sequential ---------------------------------------------------------------------------------
+
+
+def _baseline_layers(tfk, shape):
+    layers = tfk.layers
+    return [
+        layers.Conv2D(6, 5, padding="same"),
+        layers.BatchNormalization(),
+        layers.Activation("relu"),
+        layers.MaxPool2D(2, 2, padding="same"),
+        layers.Dropout(0.2),
+        layers.Flatten(),
+        layers.Dense(128, activation="relu"),
+        layers.Dropout(0.2),
+        layers.Dense(10, activation="softmax"),
+    ]
+
+
+def _baseline_sequential(tfk, shape):
+    return tfk.Sequential([tfk.layers.InputLayer(shape), *_baseline_layers(tfk, shape)])
+
+
+def _lenet_layers(tfk, last):
+    layers = tfk.layers
+    return [
+        layers.Conv2D(6, 5, activation="sigmoid"),
+        layers.MaxPool2D(2, 2),
+        layers.Conv2D(16, 5, activation="sigmoid"),
+        layers.MaxPool2D(2, 2),
+        layers.Flatten(),
+        layers.Dense(120, activation="sigmoid"),
+        layers.Dense(84, activation="sigmoid"),
+        layers.Dense(10, activation=last),
+    ]
+
+
+def _lenet_sequential(tfk, shape):
+    rescaling = tfk.layers.Rescaling(1.0, input_shape=shape)
+    return tfk.Sequential([rescaling, *_lenet_layers(tfk, "sigmoid")])
+
+
+def _lenet5_sequential(tfk, shape):
+    return tfk.Sequential(_lenet_layers(tfk, "softmax"))
+
+
+def _alexnet_sequential(tfk, shape):
+    layers = tfk.layers
+    return tfk.Sequential(
+        [
+            layers.Conv2D(96, 11, 4, activation="relu", input_shape=shape),
+            layers.MaxPool2D(3, 2),
+            layers.Conv2D(256, 5, padding="same", activation="relu"),
+            layers.MaxPool2D(3, 2),
+            layers.Conv2D(384, 3, padding="same", activation="relu"),
+            layers.Conv2D(384, 3, padding="same", activation="relu"),
+            layers.Conv2D(256, 3, padding="same", activation="relu"),
+            layers.MaxPool2D(3, 2),
+            layers.Flatten(),
+            layers.Dense(4096, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(4096, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="sigmoid"),
+        ]
+    )
+
+
+def _alexnet8_layers(tfk):
+    layers = tfk.layers
+    normed = []
+    for filters in (96, 256):
+        normed += [
+            layers.Conv2D(filters, 3),
+            layers.BatchNormalization(),
+            layers.Activation("relu"),
+            layers.MaxPool2D(3, 2),
+        ]
+    return [
+        *normed,
+        layers.Conv2D(384, 3, padding="same", activation="relu"),
+        layers.Conv2D(384, 3, padding="same", activation="relu"),
+        layers.Conv2D(256, 3, padding="same", activation="relu"),
+        layers.MaxPool2D(3, 2),
+        layers.Flatten(),
+        layers.Dense(2048, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(2048, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(10, activation="softmax"),
+    ]
+
+
+def _alexnet8_sequential(tfk, shape):
+    return tfk.Sequential(_alexnet8_layers(tfk))
+
+
+def _vgg16_layers(tfk):
+    layers, stack = tfk.layers, []
+    for convolutions, filters in ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)):
+        for _ in range(convolutions):
+            stack += [
+                layers.Conv2D(filters, 3, padding="same"),
+                layers.BatchNormalization(),
+                layers.Activation("relu"),
+            ]
+        stack += [layers.MaxPool2D(2, 2, padding="same"), layers.Dropout(0.2)]
+    stack.append(layers.Flatten())
+    for _ in range(2):
+        stack += [layers.Dense(512, activation="relu"), layers.Dropout(0.2)]
+    return [*stack, layers.Dense(10, activation="softmax")]
+
+
+def _vgg16_sequential(tfk, shape):
+    return tfk.Sequential(_vgg16_layers(tfk))
+
+
+# --- nested Sequential --------------------------------------------------------------------------
+
+
+def _vgg_block(tfk, convolutions, filters):
+    block = tfk.Sequential()
+    for _ in range(convolutions):
+        block.add(tfk.layers.Conv2D(filters, 3, padding="same", activation="relu"))
+    block.add(tfk.layers.MaxPool2D(2, 2))
+    return block
+
+
+def _vgg11_head(tfk, last):
+    layers = tfk.layers
+    return [
+        layers.Flatten(),
+        layers.Dense(4096, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(4096, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(10, activation=last),
+    ]
+
+
+def _vgg11_blocks(tfk, divide=1):
+    architecture = ((1, 64), (1, 128), (2, 256), (2, 512), (2, 512))
+    return [_vgg_block(tfk, count, filters // divide) for count, filters in architecture]
+
+
+def _vgg11_nested(tfk, shape):
+    head = tfk.Sequential(_vgg11_head(tfk, "sigmoid"))
+    return tfk.Sequential([*_vgg11_blocks(tfk), head])
+
+
+def _vgg11_nested_flat_head(tfk, shape):
+    return tfk.Sequential([*_vgg11_blocks(tfk), *_vgg11_head(tfk, None)])
+
+
+def _vgg11_small_nested_flat_head(tfk, shape):
+    return tfk.Sequential([*_vgg11_blocks(tfk, divide=4), *_vgg11_head(tfk, None)])
+
+
+_NIN = ((96, 11, 4, "valid"), (256, 5, 1, "same"), (384, 3, 1, "same"), (10, 3, 1, "same"))
+
+
+def _nin_block(tfk, filters, kernel_size, strides, padding):
+    layers = tfk.layers
+    return [
+        layers.Conv2D(filters, kernel_size, strides, padding, activation="relu"),
+        layers.Conv2D(filters, 1, activation="relu"),
+        layers.Conv2D(filters, 1, activation="relu"),
+    ]
+
+
+def _nin_stack(tfk, wrap):
+    layers, stack = tfk.layers, []
+    for index, arguments in enumerate(_NIN):
+        stack += wrap(_nin_block(tfk, *arguments))
+        stack += [layers.MaxPool2D(3, 2)] if index < 3 else []
+        stack += [layers.Dropout(0.5)] if index == 2 else []
+    return tfk.Sequential([*stack, layers.GlobalAveragePooling2D()])
+
+
+def _nin_sequential(tfk, shape):
+    return _nin_stack(tfk, lambda block: block)
+
+
+def _nin_nested(tfk, shape):
+    return _nin_stack(tfk, lambda block: [tfk.Sequential(block)])
+
+
+_GOOGLENET = (
+    ((64, (96, 128), (16, 32), 32), (128, (128, 192), (32, 96), 64)),
+    (
+        (192, (96, 208), (16, 48), 64),
+        (160, (112, 224), (24, 64), 64),
+        (128, (128, 256), (24, 64), 64),
+        (112, (144, 288), (32, 64), 64),
+        (256, (160, 320), (32, 128), 128),
+    ),
+    ((256, (160, 320), (32, 128), 128), (384, (192, 384), (48, 128), 128)),
+)
+
+
+def _googlenet_nested(tfk, shape):
+    layers = tfk.layers
+
+    def conv(filters, size, strides=1):
+        return layers.Conv2D(filters, size, strides, padding="same", activation="relu")
+
+    def pool():
+        return layers.MaxPool2D(3, 2, padding="same")
+
+    class Inception(layers.Layer):
+        def __init__(self, c1, c2, c3, c4):
+            super().__init__()
+            self.p1_1 = conv(c1, 1)
+            self.p2_1 = conv(c2[0], 1)
+            self.p2_2 = conv(c2[1], 3)
+            self.p3_1 = conv(c3[0], 1)
+            self.p3_2 = conv(c3[1], 5)
+            self.p4_1 = layers.MaxPool2D(3, 1, padding="same")
+            self.p4_2 = conv(c4, 1)
+
+        def call(self, x):
+            paths = [
+                self.p1_1(x),
+                self.p2_2(self.p2_1(x)),
+                self.p3_2(self.p3_1(x)),
+                self.p4_2(self.p4_1(x)),
+            ]
+            return layers.concatenate(paths)
+
+    stages = [
+        [conv(64, 7, 2), pool()],
+        [conv(64, 1), conv(192, 3), pool()],
+    ]
+    for index, blocks in enumerate(_GOOGLENET):
+        last = pool() if index < 2 else layers.GlobalAveragePooling2D()
+        stages.append([*(Inception(*block) for block in blocks), last])
+    return tfk.Sequential([*(tfk.Sequential(stage) for stage in stages), layers.Dense(10)])
+
+
+# --- subclassed ---------------------------------------------------------------------------------
+
+
+def _chain(tfk, name, attributes):
+    """A subclassed model that calls its attributes one after the other."""
+
+    class Chain(tfk.Model):
+        def __init__(self):
+            super().__init__(name=name)
+            self._order = tuple(attribute for attribute, _ in attributes)
+            for attribute, layer in attributes:
+                setattr(self, attribute, layer)
+
+        def call(self, x):
+            for attribute in self._order:
+                x = getattr(self, attribute)(x)
+            return x
+
+    return Chain()
+
+
+def _numbered(layers):
+    """Attribute names as the course chose them: `c1`, `b1`, `a1`, `p1`, `d1`, `flatten`, `f1`."""
+    letters = {
+        "Conv2D": "c",
+        "BatchNormalization": "b",
+        "Activation": "a",
+        "MaxPooling2D": "p",
+        "Dropout": "d",
+        "Dense": "f",
+    }
+    counts: dict[str, int] = {}
+    named = []
+    for layer in layers:
+        letter = letters.get(type(layer).__name__)
+        if letter is None:
+            named.append((type(layer).__name__.lower(), layer))
+            continue
+        counts[letter] = counts.get(letter, 0) + 1
+        named.append((f"{letter}{counts[letter]}", layer))
+    return named
+
+
+def _baseline_subclassed(tfk, shape):
+    return _chain(tfk, "baseline", _numbered(_baseline_layers(tfk, shape)))
+
+
+def _lenet_subclassed(tfk, shape):
+    return _chain(tfk, "le_net", _numbered(_lenet_layers(tfk, "sigmoid")))
+
+
+def _lenet5_subclassed(tfk, shape):
+    return _chain(tfk, "le_net5", _numbered(_lenet_layers(tfk, "softmax")))
+
+
+def _alexnet8_subclassed(tfk, shape):
+    return _chain(tfk, "alex_net8", _numbered(_alexnet8_layers(tfk)))
+
+
+def _vgg16_subclassed(tfk, shape):
+    return _chain(tfk, "vgg16", _numbered(_vgg16_layers(tfk)))
+
+
+def _inception10_subclassed(tfk, shape):
+    layers = tfk.layers
+
+    class ConvBNRelu(tfk.Model):
+        def __init__(self, channels, kernel_size=3, strides=1):
+            super().__init__()
+            self.model = tfk.Sequential(
+                [
+                    layers.Conv2D(channels, kernel_size, strides, padding="same"),
+                    layers.BatchNormalization(),
+                    layers.Activation("relu"),
+                ]
+            )
+
+        def call(self, x):
+            return self.model(x, training=False)
+
+    class InceptionBlk(tfk.Model):
+        def __init__(self, channels, strides):
+            super().__init__()
+            self.c1 = ConvBNRelu(channels, 1, strides)
+            self.c2_1 = ConvBNRelu(channels, 1, strides)
+            self.c2_2 = ConvBNRelu(channels, 3)
+            self.c3_1 = ConvBNRelu(channels, 1, strides)
+            self.c3_2 = ConvBNRelu(channels, 5)
+            self.p4_1 = layers.MaxPool2D(3, 1, padding="same")
+            self.c4_2 = ConvBNRelu(channels, 1, strides)
+
+        def call(self, x):
+            branches = [
+                self.c1(x),
+                self.c2_2(self.c2_1(x)),
+                self.c3_2(self.c3_1(x)),
+                self.c4_2(self.p4_1(x)),
+            ]
+            return layers.concatenate(branches, axis=3)
+
+    class Inception10(tfk.Model):
+        def __init__(self, groups=2, classes=10, channels=16):
+            super().__init__()
+            self.c1 = ConvBNRelu(channels)
+            self.blocks = tfk.Sequential()
+            for _ in range(groups):
+                self.blocks.add(InceptionBlk(channels, 2))
+                self.blocks.add(InceptionBlk(channels, 1))
+                channels *= 2
+            self.p1 = layers.GlobalAveragePooling2D()
+            self.f1 = layers.Dense(classes, activation="softmax")
+
+        def call(self, x):
+            return self.f1(self.p1(self.blocks(self.c1(x))))
+
+    return Inception10()
+
+
+def _resnet18_subclassed(tfk, shape):
+    layers = tfk.layers
+
+    class ResnetBlock(tfk.Model):
+        def __init__(self, filters, strides=1, residual_path=False):
+            super().__init__()
+            self.residual_path = residual_path
+            self.c1 = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)
+            self.b1 = layers.BatchNormalization()
+            self.a1 = layers.Activation("relu")
+            self.c2 = layers.Conv2D(filters, 3, padding="same", use_bias=False)
+            self.b2 = layers.BatchNormalization()
+            if residual_path:
+                self.down_c1 = layers.Conv2D(filters, 1, strides, padding="same", use_bias=False)
+                self.down_b1 = layers.BatchNormalization()
+            self.a2 = layers.Activation("relu")
+
+        def call(self, x):
+            y = self.b2(self.c2(self.a1(self.b1(self.c1(x)))))
+            residual = self.down_b1(self.down_c1(x)) if self.residual_path else x
+            return self.a2(y + residual)
+
+    class ResNet18(tfk.Model):
+        def __init__(self, blocks=(2, 2, 2, 2), filters=64):
+            super().__init__()
+            self.c1 = layers.Conv2D(filters, 3, padding="same", use_bias=False)
+            self.b1 = layers.BatchNormalization()
+            self.a1 = layers.Activation("relu")
+            self.blocks = tfk.Sequential()
+            for group, count in enumerate(blocks):
+                for index in range(count):
+                    down = group > 0 and index == 0
+                    self.blocks.add(ResnetBlock(filters, 2 if down else 1, residual_path=down))
+                filters *= 2
+            self.p1 = layers.GlobalAveragePooling2D()
+            self.f1 = layers.Dense(
+                10, activation="softmax", kernel_regularizer=tfk.regularizers.l2(0.01)
+            )
+
+        def call(self, x):
+            x = self.a1(self.b1(self.c1(x)))
+            return self.f1(self.p1(self.blocks(x)))
+
+    return ResNet18()
+
+
+# --- states and files ---------------------------------------------------------------------------
+
+
+def randomize(model, seed=0) -> None:
+    """Give every weight values of its own: no two layers of a kind can be mistaken unnoticed."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    for weight in model.weights:
+        shape = tuple(weight.shape)
+        if "gamma" in weight.name or "variance" in weight.name:
+            value = generator.uniform(0.5, 1.5, shape)
+        elif len(shape) == 1:
+            value = generator.normal(0.0, 0.1, shape)
+        else:
+            value = generator.normal(0.0, (2.0 / np.prod(shape[:-1])) ** 0.5, shape)
+        weight.assign(value.astype("float32"))
+
+
+def freeze(model, seed: int) -> None:
+    """Freeze a random half of the leaf layers that hold weights, inside blocks too."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    leaves = [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if layer.weights and not any(child.weights for child in layer._flatten_layers(False))
+    ]
+    for layer in leaves:
+        layer.trainable = bool(generator.integers(2))
+
+
+def train(model, shape) -> None:
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    images = generator.random((32, *shape), dtype="float32")
+    model.fit(images, generator.integers(0, 10, 32), epochs=2, batch_size=8, verbose=0)
+
+
+def write(variant: Variant, folder: Path) -> None:
+    """Write the variant's files, and `LABEL.npz` with an input `x` and its output `y`."""
+    import numpy as np
+
+    model = build(variant)
+    if variant.train:
+        train(model, variant.input_shape)
+    elif not variant.untrained:
+        randomize(model, seed=len(variant.label))
+    if variant.freeze is not None:
+        freeze(model, variant.freeze)
+    x = np.random.default_rng(5).random((2, *variant.input_shape), dtype="float32")
+    y = model(x, training=False).numpy()
+    np.savez(folder / f"{variant.label}.npz", x=x, y=y)
+    for ending in variant.files:
+        path = str(folder / f"{variant.label}{ending}")
+        model.save(path) if ending == ".model.h5" else model.save_weights(path)
+    trainable = [(weight.name, weight.numpy()) for weight in model.trainable_weights]
+    np.savez(
+        folder / f"{variant.label}.trainable.npz",
+        names=np.array([name for name, _ in trainable]),
+        **{f"v{index}": value for index, (_, value) in enumerate(trainable)},
+    )
+
+
+def write_all(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for variant in VARIANTS:
+        write(variant, folder)
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))
