@@ -1,1 +1,33 @@
-"""analysis."""
+"""Taking models apart and comparing runs: layer tables, curves, comparisons.
+
+The functions come from their modules on first use, so that importing this package is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "AnalysisError": "cnnblocks.analysis.errors",
+    "LayerTable": "cnnblocks.analysis.layer_table",
+    "Row": "cnnblocks.analysis.layer_table",
+    "explain": "cnnblocks.analysis.explanation",
+    "summarize": "cnnblocks.analysis.summary",
+}
+
+__all__ = ["AnalysisError", "LayerTable", "Row", "explain", "summarize"]
+
+if TYPE_CHECKING:
+    from cnnblocks.analysis.errors import AnalysisError
+    from cnnblocks.analysis.explanation import explain
+    from cnnblocks.analysis.layer_table import LayerTable, Row
+    from cnnblocks.analysis.summary import summarize
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'cnnblocks.analysis' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
