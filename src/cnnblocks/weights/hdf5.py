@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnblocks.errors import CnnblocksError
 from cnnblocks.weights.errors import WeightFileError
-from cnnblocks.weights.values import RawValues, Reader, decode, positional_reader
+from cnnblocks.weights.values import RawValues, Reader, decode, descriptor_reader
 
 _MAX_DEPTH = 64
 _MAX_ATTRIBUTE_BYTES = 64 << 20
@@ -105,7 +105,7 @@ class Hdf5File:
 
     def _own_reader(self) -> None:
         if hasattr(os, "preadv"):
-            self._reader = positional_reader(self._file.id.get_vfd_handle())
+            self._reader = descriptor_reader(self._file.id.get_vfd_handle())
 
     def guard(self) -> "_Guard":
         """Turn whatever h5py raises inside a `with` into a one-line `WeightFileError`."""

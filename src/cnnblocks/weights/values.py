@@ -3,12 +3,15 @@
 import math
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from threading import Lock
+from typing import IO, Any, Protocol
 
 import numpy as np
 
 Reader = Callable[[int, np.ndarray], None]
 """Fills a buffer of bytes with the file's bytes from an offset on, or raises."""
+
+_TOO_SHORT = "the file ends before its values; was it cut short, or rewritten?"
 
 
 class Values(Protocol):
@@ -33,8 +36,35 @@ def decode(raw: np.ndarray, dtype: str) -> np.ndarray:
     return raw.astype(np.dtype(dtype), copy=False)
 
 
-def positional_reader(fd: int, base: int = 0) -> Reader:
-    """Return a reader of `fd` that leaves its position alone, so threads may share it."""
+def reader_of(stream: IO[bytes], base: int = 0) -> Reader:
+    """Return a reader of an open file that threads may share.
+
+    Args:
+        stream: the file, opened for reading bytes.
+        base: what to add to every offset.
+    """
+    if hasattr(os, "preadv"):
+        return descriptor_reader(stream.fileno(), base)
+    lock = Lock()
+
+    def read(offset: int, buffer: np.ndarray) -> None:
+        with lock:
+            stream.seek(base + offset)
+            data = stream.read(buffer.nbytes)
+        if len(data) < buffer.nbytes:
+            raise EOFError(_TOO_SHORT)
+        buffer[:] = np.frombuffer(data, np.uint8)
+
+    return read
+
+
+def descriptor_reader(fd: int, base: int = 0) -> Reader:
+    """Return a reader of a file descriptor, which leaves its position alone.
+
+    Args:
+        fd: the descriptor, on a system with `os.preadv`.
+        base: what to add to every offset.
+    """
 
     def read(offset: int, buffer: np.ndarray) -> None:
         view = memoryview(buffer.data).cast("B")
@@ -42,7 +72,7 @@ def positional_reader(fd: int, base: int = 0) -> Reader:
         while done < len(view):
             count = os.preadv(fd, [view[done:]], base + offset + done)
             if count == 0:
-                raise EOFError("the file ends before its values; was it cut short, or rewritten?")
+                raise EOFError(_TOO_SHORT)
             done += count
 
     return read

@@ -6,7 +6,6 @@ nameless temporary file.
 """
 
 import io
-import os
 import shutil
 import struct
 import tempfile
@@ -15,12 +14,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from cnnblocks.weights.errors import WeightFileError
 from cnnblocks.weights.formats import keras3
 from cnnblocks.weights.hdf5 import Hdf5File
 from cnnblocks.weights.model_config import parse_json
 from cnnblocks.weights.table import WeightTable
-from cnnblocks.weights.values import positional_reader
+from cnnblocks.weights.values import reader_of
 
 _WEIGHTS = "model.weights.h5"
 _MAX_MEMBERS = 100_000
@@ -50,8 +51,7 @@ def read(path: Path) -> WeightTable:
             raise WeightFileError(path, f"a damaged archive: {error}.") from error
         opened.callback(weights.close)
         window = Window(weights, base, size)
-        reader = positional_reader(weights.fileno(), base) if hasattr(os, "preadv") else None
-        file = Hdf5File(path, stream=window, reader=reader, size=size)
+        file = Hdf5File(path, stream=window, reader=reader_of(weights, base), size=size)
         opened.callback(file.close)
         with file.guard():
             tensors, structure = keras3.collect([file], model)
@@ -156,8 +156,7 @@ class Window(io.RawIOBase):
     """
 
     def __init__(self, stream: IO[bytes], base: int, size: int) -> None:
-        self._stream = stream
-        self._base = base
+        self._read = reader_of(stream, base)
         self._size = size
         self._position = 0
 
@@ -178,8 +177,6 @@ class Window(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
         wanted = max(0, min(len(view), self._size - self._position))
-        self._stream.seek(self._base + self._position)
-        data = self._stream.read(wanted)
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        self._read(self._position, np.frombuffer(view[:wanted], np.uint8))
+        self._position += wanted
+        return wanted

@@ -5,11 +5,11 @@ of objects tells the variables' names (`conv2d/kernel`) and the order of the lay
 """
 
 import math
-import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from cnnblocks.weights.naming import (
     trainable_of,
 )
 from cnnblocks.weights.table import Tensor, WeightTable
-from cnnblocks.weights.values import RawValues, Reader, positional_reader
+from cnnblocks.weights.values import RawValues, Reader, reader_of
 
 _MAX_INDEX_BYTES = 256 << 20
 _MAX_SHARDS = 1000
@@ -137,6 +137,7 @@ class _Shards:
             for number in range(count)
         ]
         self._opened = opened
+        self._lock = Lock()
         self._streams: dict[int, IO[bytes]] = {}
 
     def check(self, key: str, entry: Entry) -> None:
@@ -155,23 +156,13 @@ class _Shards:
         return stream.read(entry.size)
 
     def reader(self, shard: int) -> Reader:
-        stream = self._stream(shard)
-        if hasattr(os, "preadv"):
-            return positional_reader(stream.fileno())
-
-        def read(offset: int, buffer: np.ndarray) -> None:
-            stream.seek(offset)
-            data = stream.read(buffer.nbytes)
-            if len(data) < buffer.nbytes:
-                raise EOFError("the file ends before its values")
-            buffer[:] = np.frombuffer(data, np.uint8)
-
-        return read
+        return reader_of(self._stream(shard))
 
     def _stream(self, shard: int) -> IO[bytes]:
-        if shard not in self._streams:
-            self._streams[shard] = self._opened.enter_context(self._files[shard].open("rb"))
-        return self._streams[shard]
+        with self._lock:
+            if shard not in self._streams:
+                self._streams[shard] = self._opened.enter_context(self._files[shard].open("rb"))
+            return self._streams[shard]
 
 
 def _graph(entries: dict[str, Entry], shards: _Shards) -> list[Node]:

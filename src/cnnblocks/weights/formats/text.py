@@ -26,6 +26,7 @@ from cnnblocks.weights.naming import (
     trainable_of,
 )
 from cnnblocks.weights.table import Tensor, WeightTable
+from cnnblocks.weights.values import Reader, reader_of
 
 _SHAPE = re.compile(rb"\(((?:\d{1,12}(?:, ?\d{1,12})*,?)?)\)\r?")
 _MAX_NAME = 4096
@@ -59,12 +60,13 @@ def read(path: Path) -> WeightTable:
     except BaseException:
         stream.close()
         raise
+    reader = reader_of(stream)
     names = drop_model_name([entry.name for entry in entries])
-    tensors = [_tensor(path, stream, entry, name) for entry, name in zip(entries, names)]
+    tensors = [_tensor(path, reader, entry, name) for entry, name in zip(entries, names)]
     return WeightTable(path, "text", tensors, group_layers(tensors), {}, close=stream.close)
 
 
-def _tensor(path: Path, stream: IO[bytes], entry: _Entry, name: str) -> Tensor:
+def _tensor(path: Path, reader: Reader, entry: _Entry, name: str) -> Tensor:
     layer = name.rpartition("/")[0]
     kind = known_kind(layer)
     role = role_of(name)
@@ -79,7 +81,7 @@ def _tensor(path: Path, stream: IO[bytes], entry: _Entry, name: str) -> Tensor:
         axes=axes_of(kind, role, entry.shape),
         dtype="float32",
         trainable=trainable_of(role, None),
-        values=_TextValues(path, stream, entry),
+        values=_TextValues(path, reader, entry),
     )
 
 
@@ -131,9 +133,9 @@ def _head(path: Path, stream: IO[bytes], place: int) -> tuple[str, tuple[int, ..
 class _TextValues:
     """The values of one variable, parsed piece by piece."""
 
-    def __init__(self, path: Path, stream: IO[bytes], entry: _Entry) -> None:
+    def __init__(self, path: Path, reader: Reader, entry: _Entry) -> None:
         self._path = path
-        self._stream = stream
+        self._read = reader
         self._entry = entry
 
     def slabs(self, buffer: np.ndarray) -> Iterator[np.ndarray]:
@@ -160,12 +162,13 @@ class _TextValues:
         position = self._entry.start
         rest = b""
         while position < self._entry.stop:
-            self._stream.seek(position)
-            piece = self._stream.read(min(size, self._entry.stop - position))
-            if not piece:
-                raise self._fail("fewer bytes than when the file was opened")
+            piece = np.empty(min(size, self._entry.stop - position), np.uint8)
+            try:
+                self._read(position, piece)
+            except EOFError:
+                raise self._fail("fewer bytes than when the file was opened") from None
             position += len(piece)
-            text = (rest + piece).translate(_NO_BRACKETS)
+            text = (rest + piece.tobytes()).translate(_NO_BRACKETS)
             # The last word may go on in the next piece.
             cut = max(text.rfind(b" "), text.rfind(b"\n")) + 1
             if position >= self._entry.stop:
