@@ -25,8 +25,8 @@ class ConvBNRelu(BatchNormBlock):
 
     >>> images = np.random.rand(4, 32, 32, 3)
     >>> block = cnnblocks.ConvBNRelu(16, kernel_size=5, strides=2)
-    >>> block(images).shape
-    TensorShape([4, 16, 16, 16])
+    >>> keras.ops.shape(block(images))
+    (4, 16, 16, 16)
 
     Args:
         filters: Integer, the number of output channels.

@@ -28,11 +28,11 @@ class InceptionBlock(OptionalNormBlock):
 
     >>> images = np.random.rand(4, 28, 28, 192)
     >>> block = cnnblocks.InceptionBlock((64, (96, 128), (16, 32), 32))
-    >>> block(images).shape
-    TensorShape([4, 28, 28, 256])
+    >>> keras.ops.shape(block(images))
+    (4, 28, 28, 256)
     >>> block = cnnblocks.InceptionBlock(16, strides=2, use_batch_norm=True)
-    >>> block(images).shape
-    TensorShape([4, 14, 14, 64])
+    >>> keras.ops.shape(block(images))
+    (4, 14, 14, 64)
 
     Args:
         filters: Channels of the convolutions: one integer for all of them, or

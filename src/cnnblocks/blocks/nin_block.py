@@ -19,8 +19,8 @@ class NiNBlock(Block):
 
     >>> images = np.random.rand(4, 32, 32, 3)
     >>> block = cnnblocks.NiNBlock(96, kernel_size=11, strides=4, padding="valid")
-    >>> block(images).shape
-    TensorShape([4, 6, 6, 96])
+    >>> keras.ops.shape(block(images))
+    (4, 6, 6, 96)
 
     Args:
         filters: Integer, the number of output channels of each convolution.

@@ -43,12 +43,12 @@ class ResnetBlock(BatchNormBlock):
     Example:
 
     >>> images = np.random.rand(4, 32, 32, 64)
-    >>> cnnblocks.ResnetBlock(64)(images).shape
-    TensorShape([4, 32, 32, 64])
-    >>> cnnblocks.ResnetBlock(128, strides=2)(images).shape
-    TensorShape([4, 16, 16, 128])
-    >>> cnnblocks.ResnetBlock(64, bottleneck=True)(images).shape
-    TensorShape([4, 32, 32, 256])
+    >>> keras.ops.shape(cnnblocks.ResnetBlock(64)(images))
+    (4, 32, 32, 64)
+    >>> keras.ops.shape(cnnblocks.ResnetBlock(128, strides=2)(images))
+    (4, 16, 16, 128)
+    >>> keras.ops.shape(cnnblocks.ResnetBlock(64, bottleneck=True)(images))
+    (4, 32, 32, 256)
 
     Args:
         filters: Integer, the number of channels of the convolutions. The output has as many, or

@@ -22,8 +22,8 @@ class VGGBlock(OptionalNormBlock):
 
     >>> images = np.random.rand(4, 32, 32, 3)
     >>> block = cnnblocks.VGGBlock(2, 64, use_batch_norm=True, dropout=0.2)
-    >>> block(images).shape
-    TensorShape([4, 16, 16, 64])
+    >>> keras.ops.shape(block(images))
+    (4, 16, 16, 64)
 
     Args:
         num_convs: Integer, the number of convolutions.

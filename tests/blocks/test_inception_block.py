@@ -1,0 +1,85 @@
+import keras
+import numpy as np
+import pytest
+
+import cnnblocks
+
+IMAGES = np.random.default_rng(0).normal(size=(4, 9, 8, 3)).astype("float32")
+
+
+def conv(filters, kernel_size, strides=1):
+    return keras.layers.Conv2D(filters, kernel_size, strides=strides, padding="same")
+
+
+def plain_model(strides, use_batch_norm):
+    """The same computation written out in plain Keras."""
+
+    def branch(*layers):
+        x = inputs
+        for layer in layers:
+            x = layer(x)
+            if isinstance(layer, keras.layers.Conv2D):
+                x = keras.layers.BatchNormalization()(x) if use_batch_norm else x
+                x = keras.layers.ReLU()(x)
+        return x
+
+    inputs = keras.Input(IMAGES.shape[1:])
+    branches = [
+        branch(conv(2, 1, strides)),
+        branch(conv(3, 1, strides), conv(4, 3)),
+        branch(conv(5, 1, strides), conv(6, 5)),
+        branch(keras.layers.MaxPooling2D(3, strides=1, padding="same"), conv(7, 1, strides)),
+    ]
+    return keras.Model(inputs, keras.layers.Concatenate()(branches))
+
+
+@pytest.mark.parametrize("use_batch_norm", [False, True])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_it_is_four_branches_joined(strides, use_batch_norm, to_numpy):
+    keras.utils.set_random_seed(0)
+    block = cnnblocks.InceptionBlock(
+        (2, (3, 4), (5, 6), 7), strides=strides, use_batch_norm=use_batch_norm, use_bias=True
+    )
+    block.build(IMAGES.shape)
+    model = plain_model(strides, use_batch_norm)
+    kernels = {weight.shape: weight for weight in model.weights if weight.name == "kernel"}
+    for weight in block.weights:
+        if weight.name == "kernel":
+            kernels[weight.shape].assign(weight)
+    np.testing.assert_allclose(
+        to_numpy(block(IMAGES, training=True)), to_numpy(model(IMAGES, training=True)), atol=1e-6
+    )
+
+
+def test_one_number_stands_for_every_branch():
+    block = cnnblocks.InceptionBlock(16)
+    assert block.filters == (16, (16, 16), (16, 16), 16)
+    assert block.compute_output_shape((None, 32, 32, 16)) == (None, 32, 32, 64)
+
+
+def test_parameters_of_googlenet():
+    blocks = [
+        cnnblocks.InceptionBlock((64, (96, 128), (16, 32), 32)),
+        cnnblocks.InceptionBlock((128, (128, 192), (32, 96), 64)),
+    ]
+    shape = (None, 12, 12, 192)
+    parameters = 0
+    for block in blocks:
+        block.build(shape)
+        shape = block.compute_output_shape(shape)
+        parameters += block.count_params()
+    assert shape == (None, 12, 12, 480)
+    assert parameters == 552432
+
+
+def test_bias_is_left_out_under_normalization_unless_asked():
+    assert cnnblocks.InceptionBlock(4).use_bias
+    assert not cnnblocks.InceptionBlock(4, use_batch_norm=True).use_bias
+    assert cnnblocks.InceptionBlock(4, use_batch_norm=True, use_bias=True).use_bias
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_smallest_images_work(size, to_numpy):
+    images = np.ones((2, size, 1, 3), "float32")
+    output = to_numpy(cnnblocks.InceptionBlock(2, strides=2)(images))
+    assert output.shape == (2, -(-size // 2), 1, 8)
