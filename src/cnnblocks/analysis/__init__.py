@@ -9,17 +9,28 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "AnalysisError": "cnnblocks.analysis.errors",
     "LayerTable": "cnnblocks.analysis.layer_table",
+    "Requirements": "cnnblocks.analysis.requirements",
     "Row": "cnnblocks.analysis.layer_table",
     "explain": "cnnblocks.analysis.explanation",
+    "requirements": "cnnblocks.analysis.requirements",
     "summarize": "cnnblocks.analysis.summary",
 }
 
-__all__ = ["AnalysisError", "LayerTable", "Row", "explain", "summarize"]
+__all__ = [
+    "AnalysisError",
+    "LayerTable",
+    "Requirements",
+    "Row",
+    "explain",
+    "requirements",
+    "summarize",
+]
 
 if TYPE_CHECKING:
     from cnnblocks.analysis.errors import AnalysisError
     from cnnblocks.analysis.explanation import explain
     from cnnblocks.analysis.layer_table import LayerTable, Row
+    from cnnblocks.analysis.requirements import Requirements, requirements
     from cnnblocks.analysis.summary import summarize
 
 

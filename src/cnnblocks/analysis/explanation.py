@@ -40,15 +40,17 @@ def explain(table: LayerTable, name: str) -> str:
         Activations      4.0 KiB for 1 image
     """
     row = table[name]
-    lines = [(_title(row), None)]
-    lines += [("Input", " and ".join(_times(shape, "x") for shape in row.input_shapes) or "none")]
-    lines += _output(row)
-    lines += _parameters(row)
-    lines += [("Multiply-adds", _multiply_adds(row))]
-    lines += [("Receptive field", _receptive_field(table, row))]
     images = "1 image" if table.batch_size == 1 else f"{table.batch_size} images"
-    lines += [("Activations", f"{memory(row.activation_bytes)} for {images}")]
-    return "\n".join(left if right is None else f"{left:<17}{right}" for left, right in lines)
+    lines = [
+        ("Input", " and ".join(_times(shape, "x") for shape in row.input_shapes) or "none"),
+        ("Output", _times(row.output_shape, "x")),
+        *_output_sizes(row),
+        ("Parameters", _parameters(row)),
+        ("Multiply-adds", _multiply_adds(row)),
+        ("Receptive field", _receptive_field(table, row)),
+        ("Activations", f"{memory(row.activation_bytes)} for {images}"),
+    ]
+    return "\n".join([_title(row), *(f"{left:<17}{right}" for left, right in lines)])
 
 
 def _title(row: Row) -> str:
@@ -66,10 +68,10 @@ def _title(row: Row) -> str:
     return f"{row.path}: {', '.join(parts)}"
 
 
-def _output(row: Row) -> list[tuple[str, str]]:
-    lines = [("Output", _times(row.output_shape, "x"))]
-    if row.children or row.type not in (*_CONVOLUTIONS, *_DEPTHWISE, *_POOLING):
-        return lines
+def _output_sizes(row: Row) -> list[tuple[str, str]]:
+    if row.type not in (*_CONVOLUTIONS, *_DEPTHWISE, *_POOLING):
+        return []
+    lines = []
     names = {1: ["length"], 2: ["height", "width"], 3: ["depth", "height", "width"]}
     sizes = _spatial(row, row.input_shapes[0])
     results = _spatial(row, row.output_shape)
@@ -80,15 +82,12 @@ def _output(row: Row) -> list[tuple[str, str]]:
     return lines
 
 
-def _parameters(row: Row) -> list[tuple[str, str]]:
+def _parameters(row: Row) -> str:
     if not row.parameters:
-        return [
-            ("Parameters", "counted where the layer was called first" if row.reused else "none")
-        ]
+        return "counted where the layer was called first" if row.reused else "none"
     if row.children:
-        parts = _sum(child.parameters for child in row.children)
-        return [("Parameters", f"{parts} = {row.parameters:,}, the sum of what is inside")]
-    return [("Parameters", f"{_parameter_terms(row)}{row.parameters:,}")]
+        return f"{_sum(child.parameters for child in row.children)} = {row.parameters:,}"
+    return f"{_parameter_terms(row)}{row.parameters:,}"
 
 
 def _parameter_terms(row: Row) -> str:
@@ -108,8 +107,7 @@ def _multiply_adds(row: Row) -> str:
     if row.multiply_adds is None:
         return "unknown: no formula for this type of layer"
     if row.children and row.multiply_adds:
-        parts = _sum(child.multiply_adds for child in row.children)
-        return f"{parts} = {row.multiply_adds:,}, the sum of what is inside"
+        return f"{_sum(child.multiply_adds for child in row.children)} = {row.multiply_adds:,}"
     if row.type == "Dense":
         return f"{_times((row.input_shapes[0][-1], *row.output_shape))} = {row.multiply_adds:,}"
     if row.type in (*_CONVOLUTIONS, *_DEPTHWISE):
@@ -120,21 +118,25 @@ def _multiply_adds(row: Row) -> str:
 
 def _receptive_field(table: LayerTable, row: Row) -> str:
     if row.receptive_field is None:
-        return "unknown: the arithmetic of a layer before or here is not known"
+        return "unknown: it cannot be told for this layer, or for one before it"
     square = len(set(row.receptive_field)) == 1
     seen = _one_or_all(row.receptive_field) + (" high and wide" if square else "")
     if row.receptive_stride is None:
         return f"{seen}: all positions together"
-    stride = f"stride {_one_or_all(row.receptive_stride)}"
-    sources = [source for source in table.sources(row) if source.receptive_field]
-    if not row.kernel_size or row.children or len(sources) != 1 or not sources[0].receptive_stride:
-        return f"{seen}, {stride}" + (", the largest of its inputs'" if len(sources) > 1 else "")
-    source = sources[0]
-    terms = zip(source.receptive_field, _windows(row), source.receptive_stride)
-    sums = " and ".join(dict.fromkeys(f"{size} + ({k} - 1) x {step}" for size, k, step in terms))
-    steps = zip(source.receptive_stride, row.strides)
-    products = " and ".join(dict.fromkeys(f"{before} x {step}" for before, step in steps))
-    return f"{sums} = {seen}, stride {products} = {_one_or_all(row.receptive_stride)}"
+    sources = [source for source in table.sources(row) if source.receptive_stride]
+    if len(sources) == 1 and row.strides and not row.children:
+        return _receptive_field_terms(sources[0], row, seen)
+    largest = ", all that its inputs see together" if len(sources) > 1 else ""
+    return f"{seen}, stride {_one_or_all(row.receptive_stride)}{largest}"
+
+
+def _receptive_field_terms(source: Row, row: Row, seen: str) -> str:
+    before = source.receptive_stride or ()
+    terms = zip(source.receptive_field or (), _windows(row), before)
+    sizes = dict.fromkeys(f"{size} + ({window} - 1) x {step}" for size, window, step in terms)
+    strides = dict.fromkeys(f"{step} x {own}" for step, own in zip(before, row.strides or ()))
+    stride = _one_or_all(row.receptive_stride or ())
+    return f"{' and '.join(sizes)} = {seen}, stride {' and '.join(strides)} = {stride}"
 
 
 def _sum(values: Iterable[int | None]) -> str:

@@ -80,12 +80,12 @@ class Field:
     """The pixels that the value at position `p` of a feature map depends on.
 
     Along each axis they are `p * stride - before` to `p * stride + after`, in pixels of the image.
-    `stride` is `None` where there are no positions left, as after global pooling.
+    `stride` is empty where there are no positions left, as after global pooling.
     """
 
     before: Sizes
     after: Sizes
-    stride: Sizes | None
+    stride: Sizes
 
     @property
     def size(self) -> Sizes:
@@ -114,7 +114,7 @@ def after(
         return field
     if type(operation).__name__ in _POINTWISE_OPERATIONS:
         return field
-    if field.stride is None:
+    if not field.stride:
         return field if isinstance(operation, layers.Flatten) else None
     if isinstance(operation, _WHOLE):
         return _whole(field, spatial(operation, shape), image)
@@ -135,13 +135,13 @@ def _union(fields: list[Field | None]) -> Field | None:
     known = [field for field in fields if field is not None]
     if not known or len(known) < len(fields):
         return None
-    strides = {field.stride for field in known if field.stride is not None}
+    strides = {field.stride for field in known if field.stride}
     if len(strides) > 1:
         return None
     return Field(
         tuple(map(max, *(field.before for field in known), known[0].before)),
         tuple(map(max, *(field.after for field in known), known[0].after)),
-        strides.pop() if strides else None,
+        strides.pop() if strides else (),
     )
 
 
@@ -173,7 +173,7 @@ def _whole(field: Field, sizes: Sizes, image: Sizes) -> Field:
         first = max(-field.before[axis], 0)
         last = min((size - 1) * field.stride[axis] + field.after[axis], pixels - 1)
         seen.append(last - first)
-    return Field((0,) * len(seen), tuple(seen), None)
+    return Field((0,) * len(seen), tuple(seen), ())
 
 
 def _shift(field: Field, amounts: list[int]) -> Field:

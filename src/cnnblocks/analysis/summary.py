@@ -104,7 +104,7 @@ class _Builder:
     def table(self) -> LayerTable:
         rows = self._input_rows() + self._rows(self.root.children, "", 0)
         totals = self._totals(rows)
-        for row in [inner for row in rows for inner in row.walk()]:
+        for row in (inner for outer in rows for inner in outer.walk()):
             row.parameter_share = row.parameters / max(totals.parameters, 1)
             row.multiply_add_share = (row.multiply_adds or 0) / max(totals.multiply_adds, 1)
         shapes = [tuple(x.shape[1:]) for x in self.root.inner_inputs]
@@ -179,7 +179,7 @@ class _Builder:
             trainable_parameters=trainable,
             multiply_adds=_row_multiply_adds(call, children),
             receptive_field=field.size if field else None,
-            receptive_stride=field.stride if field else None,
+            receptive_stride=(field.stride or None) if field else None,
             activation_bytes=self._activation_bytes(call, children),
             inputs=list(dict.fromkeys(o for x in call.inputs for o in self.origins.get(id(x), []))),
             reused=reused,
@@ -229,7 +229,7 @@ def _operations(call: Call) -> Iterator[Any]:
 
 
 def _settings(operation: Any) -> dict[str, Any]:
-    """The arguments of a layer that its shapes and arithmetic depend on, `None` where it has none."""
+    """The arguments of a layer that its shapes and arithmetic depend on; `None` for others."""
     padding = getattr(operation, "padding", None)
     return {
         "kernel_size": getattr(operation, "kernel_size", getattr(operation, "pool_size", None)),
