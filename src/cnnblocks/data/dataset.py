@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnnblocks.data.errors import DataError
-from cnnblocks.data.images import WORKERS, ArrayImages, Images
+from cnnblocks.data.images import WORKERS, ArrayImages, Images, as_array
 from cnnblocks.data.memory import image_budget
 from cnnblocks.data.preprocessing import Preprocessing
 
@@ -94,7 +94,8 @@ class Split:
         Args:
             positions: Which ones, counted in this split.
         """
-        return list(self._images.read(self.indices[np.asarray(positions, np.int64)]))
+        images = self._images.read(self.indices[np.asarray(positions, np.int64)])
+        return list(images) if isinstance(images, np.ndarray) else [as_array(i) for i in images]
 
     def read(self, positions: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
         """Return images at the network's size, not yet scaled.

@@ -24,16 +24,14 @@ _ORIENTATION = 0x0112
 Shape = tuple[int | None, int | None, int]
 
 
-def read_image(path: str | Path, at_least: tuple[int, int] | None = None) -> np.ndarray:
-    """Read an image file the way training, evaluation and prediction all do.
+def read_image(path: str | Path) -> np.ndarray:
+    """Read an image file as it is.
 
     The orientation noted by a camera is applied, palettes are resolved, transparency is laid on
     white, 16-bit grey becomes 8-bit, and of an animation the first frame is taken.
 
     Args:
         path: The file.
-        at_least: `(height, width)` that is needed. A JPEG several times larger is then decoded at
-            a half, a quarter or an eighth of its size, never below twice this one.
 
     Returns:
         `uint8` array of shape `(height, width, 1)` for grey images, else `(height, width, 3)`.
@@ -47,12 +45,26 @@ def read_image(path: str | Path, at_least: tuple[int, int] | None = None) -> np.
         >>> read_image("photo.jpg").shape  # doctest: +SKIP
         (480, 640, 3)
     """
+    return as_array(open_picture(path))
+
+
+def open_picture(path: str | Path, at_least: tuple[int, int] | None = None) -> Image.Image:
+    """Read an image file into a Pillow image of mode L or RGB; otherwise as `read_image`.
+
+    Args:
+        path: The file.
+        at_least: `(height, width)` that is needed. A JPEG four times as large or more is then
+            decoded at a half, a quarter or an eighth of its size, never below twice this one.
+
+    Raises:
+        DataError: As for `read_image`.
+    """
     try:
         with Image.open(path) as image:
             _refuse_bomb(image, path)
             if at_least and min(image.height / at_least[0], image.width / at_least[1]) >= 4:
                 image.draft(None, (2 * at_least[1], 2 * at_least[0]))
-            return as_array(image)
+            return as_picture(image)
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -67,16 +79,16 @@ def read_image(path: str | Path, at_least: tuple[int, int] | None = None) -> np.
         raise DataError(f"The image {path} is corrupt: {error}") from error
 
 
-def as_array(image: Image.Image) -> np.ndarray:
-    """Turn a Pillow image of any mode into `uint8` of shape `(height, width, 1 or 3)`.
+def as_picture(image: Image.Image) -> Image.Image:
+    """Turn a Pillow image of any mode into one of mode L or RGB, upright.
 
     Raises:
         DataError: The pixels are floating point, which has no agreed range.
 
     Example:
 
-        >>> as_array(Image.new("RGBA", (8, 4))).shape
-        (4, 8, 3)
+        >>> as_picture(Image.new("RGBA", (8, 4))).mode
+        'RGB'
     """
     image.load()
     if image.getexif().get(_ORIENTATION, 1) != 1:
@@ -84,14 +96,18 @@ def as_array(image: Image.Image) -> np.ndarray:
     if image.mode == "F":
         raise DataError("Floating-point pixels have no agreed range; save the image as 8-bit.")
     if image.mode in _SIXTEEN_BIT:
-        return (np.clip(np.asarray(image, np.int64), 0, 65535) >> 8).astype(np.uint8)[..., None]
+        high = np.clip(np.asarray(image, np.int64), 0, 65535) >> 8
+        return Image.fromarray(high.astype(np.uint8))
     target = "L" if image.mode in _GREY else "RGB"
     if image.has_transparency_data:
         image = _on_white(image)
-    if image.mode != target:
-        image = image.convert(target)
-    pixels = np.asarray(image)
-    return pixels[..., None] if target == "L" else pixels
+    return image if image.mode == target else image.convert(target)
+
+
+def as_array(picture: Image.Image) -> np.ndarray:
+    """Turn a Pillow image of mode L or RGB into `uint8` of shape `(height, width, 1 or 3)`."""
+    pixels = np.asarray(picture)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -129,9 +145,7 @@ class ArrayImages:
     def __len__(self) -> int:
         return len(self.array)
 
-    def read(
-        self, indices: np.ndarray, at_least: tuple[int, int] | None = None
-    ) -> np.ndarray | list[np.ndarray]:
+    def read(self, indices: np.ndarray, at_least: tuple[int, int] | None = None) -> np.ndarray:
         """Return the images at `indices`, shape `(len(indices), height, width, channels)`."""
         return self.array[indices]
 
@@ -172,9 +186,9 @@ class FileImages:
 
     def read(
         self, indices: np.ndarray, at_least: tuple[int, int] | None = None
-    ) -> np.ndarray | list[np.ndarray]:
-        """Return the images at `indices`, each of its own shape `(height, width, 1 or 3)`."""
-        return [read_image(self.path(i), at_least) for i in indices]
+    ) -> list[Image.Image]:
+        """Return the images at `indices`, each of its own size, as Pillow images."""
+        return [open_picture(self.path(i), at_least) for i in indices]
 
     def digest(self, indices: np.ndarray) -> bytes:
         """Return a digest of these files' names and sizes, and of the contents of a few."""
@@ -220,7 +234,7 @@ def unreadable(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
 
 def _reason(path: Path) -> str:
     try:
-        read_image(path)
+        open_picture(path)
     except DataError as error:
         return str(error)
     return ""

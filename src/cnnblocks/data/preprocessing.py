@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cnnblocks.data.errors import DataError
-from cnnblocks.data.images import as_array, read_image
+from cnnblocks.data.images import as_array, as_picture, open_picture
 
 if TYPE_CHECKING:
     from cnnblocks.data.dataset import Split
@@ -26,7 +26,6 @@ _RESIZERS: dict[str, Callable[[Image.Image, tuple[int, int]], Image.Image]] = {
     "pad": lambda image, size: ImageOps.pad(image, size, _BILINEAR),
     "crop": lambda image, size: ImageOps.fit(image, size, _BILINEAR),
 }
-_LUMA = np.array([19595, 38470, 7471], np.uint32)  # ITU-R 601, in 65536ths, as Pillow has it
 _SAMPLE = 10_000
 _CHUNK = 1024
 
@@ -216,36 +215,29 @@ class Preprocessing:
         return np.array(factor, np.float64), np.array(offset, np.float64)
 
     def _fit_one(self, image: AnyImage) -> np.ndarray:
-        pixels = self._with_channels(_pixels(image, self.size))
-        if pixels.shape[:2] == self.size:
-            return pixels
-        picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-        resized = _RESIZERS[self.resize](picture, self.size[::-1])
-        return np.asarray(resized).reshape(self.input_shape)
-
-    def _with_channels(self, pixels: np.ndarray) -> np.ndarray:
-        channels = self.input_shape[2]
-        if pixels.shape[2] == channels:
-            return np.ascontiguousarray(pixels)
-        if channels == 3:
-            return np.repeat(pixels, 3, axis=2)
-        return ((pixels @ _LUMA + 0x8000) >> 16).astype(np.uint8)[..., None]
+        picture = _picture(image, self.size)
+        mode = "L" if self.input_shape[2] == 1 else "RGB"
+        if picture.mode != mode:
+            picture = picture.convert(mode)
+        if picture.size != self.size[::-1]:
+            picture = _RESIZERS[self.resize](picture, self.size[::-1])
+        return as_array(picture)
 
 
-def _pixels(image: AnyImage, at_least: tuple[int, int]) -> np.ndarray:
+def _picture(image: AnyImage, at_least: tuple[int, int]) -> Image.Image:
     if isinstance(image, (str, Path)):
-        return read_image(image, at_least)
+        return open_picture(image, at_least)
     if isinstance(image, Image.Image):
-        return as_array(image)
+        return as_picture(image)
     pixels = np.asarray(image)
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or pixels.dtype != np.uint8:
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.dtype != np.uint8 or (pixels.ndim != 2 and pixels.shape[2:] != (3,)):
         raise DataError(
-            "An image is a uint8 array of shape (height, width, 1 or 3). "
-            f"Received: {pixels.dtype} of shape {pixels.shape}"
+            "An image is a uint8 array of shape (height, width), (height, width, 1) or "
+            f"(height, width, 3). Received: {image.dtype} of shape {image.shape}"
         )
-    return pixels
+    return Image.fromarray(pixels)
 
 
 def _chunks(length: int, wanted: int) -> Iterable[np.ndarray]:
