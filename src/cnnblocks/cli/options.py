@@ -33,6 +33,62 @@ device_option = click.option(
     help="Where to compute; 'all' shares every batch among the machine's devices.",
 )
 
+
+class Shape(click.ParamType):
+    """Height, width and channels, such as `64x64x3`."""
+
+    name = "HEIGHTxWIDTHxCHANNELS"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        numbers = value.lower().split("x")
+        if len(numbers) != 3 or not all(number.isdecimal() and int(number) for number in numbers):
+            self.fail(f"expected a size such as 64x64x3, received {value!r}", param, ctx)
+        return tuple(map(int, numbers))
+
+
+_HINTS = (
+    click.option("--network", help="The network of a file that holds weights alone."),
+    click.option("--input-shape", type=Shape(), help="The size of its input, such as 64x64x3."),
+    click.option(
+        "--input-range",
+        type=click.Choice(["0..1", "-1..1", "raw"]),
+        help="How pixels reach a foreign file's network; raw is 0 to 255.",
+    ),
+    click.option(
+        "--classes",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A file with the names of a foreign file's classes, one a line.",
+    ),
+)
+
+
+def hint_options(command: Any) -> Any:
+    """What a user can say of a model file that does not say it itself; see `read_hints`."""
+    for option in reversed(_HINTS):
+        command = option(command)
+    return command
+
+
+def read_hints(
+    network: str | None,
+    input_shape: tuple[int, int, int] | None,
+    input_range: str | None,
+    classes: Path | None,
+) -> Any:
+    """The `Hints` in the values of `hint_options`."""
+    from cnnblocks.training.trained import Hints
+
+    names = classes.read_text(encoding="utf-8").splitlines() if classes else None
+    return Hints(
+        network=network,
+        input_shape=input_shape,
+        input_range=input_range,
+        class_names=[name for name in names if name] if names is not None else None,
+    )
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -46,3 +102,13 @@ def print_json(content: Any) -> None:
 def is_terminal() -> bool:
     """Whether a person is reading: live displays are for them, plain lines for everything else."""
     return sys.stdout.isatty()
+
+
+def start_keras(backend: str | None, device: str) -> str:
+    """Import Keras on the backend and the devices asked for, and return the backend."""
+    from cnnblocks.backend import import_keras, select_backend
+    from cnnblocks.training import devices
+
+    chosen = select_backend(backend)
+    devices.use(device, chosen)
+    return import_keras(chosen)
