@@ -21,6 +21,7 @@ from cnnblocks.weights.diff import (
     movement,
 )
 from cnnblocks.weights.errors import WeightFileError
+from cnnblocks.weights.extract import ExtractError, extract
 from cnnblocks.weights.opening import open
 from cnnblocks.weights.passes import Cancelled
 from cnnblocks.weights.planning import AmbiguousWeightsError, WeightsMismatchError, plan
@@ -34,6 +35,7 @@ __all__ = [
     "ROLES",
     "AmbiguousWeightsError",
     "Cancelled",
+    "ExtractError",
     "Layer",
     "LoadReport",
     "Movement",
@@ -48,6 +50,7 @@ __all__ = [
     "WeightTable",
     "WeightsMismatchError",
     "diff",
+    "extract",
     "histogram",
     "load_weights",
     "model_structure",

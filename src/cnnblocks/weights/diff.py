@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cnnblocks.weights.opening import open as open_table
 from cnnblocks.weights.pairing import Pairing, pair
 from cnnblocks.weights.passes import Pass, Progress, floating, slab_bytes
-from cnnblocks.weights.table import Tensor, WeightTable
+from cnnblocks.weights.table import Tensor, WeightTable, json_safe
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,24 @@ class TensorDifference:
         """Whether the shapes are the same and no value differs by more than the tolerance."""
         return self.same_shape and not self.different
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it, with `null` for NaN and infinities."""
+        values = {
+            "different": self.different,
+            "max_abs": self.max_abs,
+            "mean_abs": self.mean_abs,
+            "relative": self.relative,
+            "cosine": self.cosine,
+        }
+        return {
+            "a": self.a.to_json(),
+            "b": self.b.to_json(),
+            "by": self.by,
+            "equal": self.equal,
+            "same_shape": self.same_shape,
+            **json_safe(values),
+        }
+
 
 @dataclass(frozen=True)
 class TableDifference:
@@ -71,6 +90,16 @@ class TableDifference:
     def equal(self) -> bool:
         """Whether both files have the same tensors, equal within the tolerance."""
         return not self.only_a and not self.only_b and all(row.equal for row in self.common)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it: the object that `weights diff --json` prints."""
+        return {
+            "schema": 1,
+            "equal": self.equal,
+            "common": [row.to_json() for row in self.common],
+            "only_a": [tensor.to_json() for tensor in self.only_a],
+            "only_b": [tensor.to_json() for tensor in self.only_b],
+        }
 
 
 def diff(
@@ -278,8 +307,12 @@ def movement(
         WeightFileError: a file cannot be read.
     """
     columns = []
+    origins: dict[str, str] = {}
     for number, (before, after) in enumerate(pairwise(paths), 1):
-        columns.append(_by_layer(diff(before, after, cancelled=cancelled)))
+        found = diff(before, after, cancelled=cancelled)
+        columns.append({origins.get(k, k): v for k, v in _by_layer(found).items()})
+        # Automatic names may differ from file to file; the first file's stand for all.
+        origins = {row.b.layer: origins.get(row.a.layer, row.a.layer) for row in found.common}
         if progress is not None:
             progress(number, len(paths))
     whole = _by_layer(diff(paths[0], paths[-1], cancelled=cancelled))

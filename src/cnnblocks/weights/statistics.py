@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
 from cnnblocks.weights.passes import Pass, Progress, floating, slab_bytes
 from cnnblocks.weights.quantiles import Sample, exact_quantiles
-from cnnblocks.weights.table import Tensor, WeightTable
+from cnnblocks.weights.table import Tensor, WeightTable, json_safe
 
 DEAD_SHARE = 1e-3
 """A filter is dead if its norm is below this share of its layer's median norm."""
@@ -71,6 +71,24 @@ class TensorStatistics:
             (size and self.tensor.role == "kernel" and self.zeros == 1, "all zero"),
         ]
         return [text for wrong, text in found if wrong]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it, with `null` for NaN."""
+        values = {
+            "mean": self.mean,
+            "std": self.std,
+            "min": self.min,
+            "max": self.max,
+            "quantiles": {str(q): value for q, value in self.quantiles.items()},
+            "zeros": self.zeros,
+            "norm": self.norm,
+            "nan": self.nan,
+            "infinite": self.infinite,
+            "dead_filters": list(self.dead_filters),
+            "bad_variances": list(self.bad_variances),
+            "problems": self.problems,
+        }
+        return {**self.tensor.to_json(), **json_safe(values)}
 
 
 @overload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -87,6 +87,20 @@ class Tensor:
             WeightFileError: the values cannot be read.
         """
         return self.values.read(normalize(parse(expression), self.shape))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all that is known of it, but its values, as JSON can hold it."""
+        return {
+            "path": self.path,
+            "name": self.name,
+            "layer": self.layer,
+            "role": self.role,
+            "shape": list(self.shape),
+            "axes": list(self.axes),
+            "dtype": self.dtype,
+            "bytes": self.bytes,
+            "trainable": self.trainable,
+        }
 
     def slabs(
         self, max_bytes: int = SLAB_BYTES, buffer: np.ndarray | None = None
@@ -218,6 +232,18 @@ class WeightTable:
     def __repr__(self) -> str:
         return f"<WeightTable {self.path} {self.format} tensors={len(self.tensors)}>"
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the table as JSON can hold it: the object that `weights show --json` prints."""
+        return {
+            "schema": 1,
+            "path": str(self.path),
+            "format": self.format,
+            "tensors": [tensor.to_json() for tensor in self.tensors],
+            "totals": asdict(self.totals),
+            "optimizer": asdict(self.optimizer_totals),
+            "metadata": json_safe(self.metadata),
+        }
+
     def __getitem__(self, key: str) -> Tensor:
         """Return the tensor with this path or, failing that, this name.
 
@@ -259,3 +285,14 @@ def total(tensors: list[Tensor]) -> Totals:
 
 def _is_bookkeeping(tensor: Tensor) -> bool:
     return tensor.role == "seed_state" or tensor.layer.split("/")[0] == "metrics"
+
+
+def json_safe(value: Any) -> Any:
+    """Return `value` with `None` for NaN and infinities, which JSON cannot hold."""
+    if isinstance(value, dict):
+        return {str(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

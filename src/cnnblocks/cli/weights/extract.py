@@ -1,0 +1,37 @@
+"""`cnnblocks weights extract`: tensors of a weight file as NumPy, CSV or text files."""
+
+from pathlib import Path
+
+import click
+
+from cnnblocks.cli.weights.view import chosen, optimizer_option
+
+
+@click.command(epilog="Example: cnnblocks weights extract model.h5 'conv2d*' -o conv.npz")
+@click.argument("file")
+@click.argument("patterns", metavar="[PATTERN]...", nargs=-1)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write: .npz, .npy, .csv or .txt.",
+)
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@optimizer_option
+def extract(
+    file: str, patterns: tuple[str, ...], output: Path, force: bool, optimizer: bool
+) -> None:
+    """Write tensors of FILE to a NumPy, CSV or text file.
+
+    Each PATTERN is matched with paths, names, layers and roles; without one, all tensors but the
+    optimizer's are written. A .npy or .csv file holds one tensor.
+    """
+    from cnnblocks import weights
+
+    if output.exists() and not force:
+        raise click.ClickException(f"'{output}' is there already; give --force to replace it.")
+    with weights.open(file) as table:
+        tensors = chosen(table.tensors, patterns, optimizer)
+        weights.extract(tensors, output)
+    click.echo(f"{len(tensors):,} tensors written to {output}", err=True)
