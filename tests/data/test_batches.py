@@ -1,6 +1,7 @@
 """Batches depend on nothing but the seed, the epoch and their number."""
 
 import threading
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -185,6 +186,24 @@ def test_reading_ahead_is_bounded(make_folder, monkeypatch):
     )
     next(iter(Batches(dataset.train, 4, preprocessing=RAW)))
     assert sum(asked) <= 4 * 3
+
+
+def test_a_set_larger_than_its_memory_streams_within_it(make_folder):
+    root = make_folder({"cat": 100, "dog": 100}, size=(96, 96), suffix=".jpg")
+    train = data.load(root, validation="none", memory=2_000_000).train
+    preprocessing = Preprocessing((96, 96, 3))
+    batches = Batches(train, 4, preprocessing=preprocessing, shuffle=True)
+    preprocessing.scale(np.zeros((1, 96, 96, 3), np.uint8))
+    decoded = len(train) * 96 * 96 * 3
+    assert decoded > 4_000_000
+    tracemalloc.start()
+    try:
+        rows = sum(len(labels) for _, labels in batches)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows == len(train)
+    assert peak < 2_500_000
 
 
 def test_standardize_is_fitted_on_the_split():
