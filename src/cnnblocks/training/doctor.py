@@ -10,9 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from cnnblocks.backend import BackendError, select_backend
+from cnnblocks.backend import BackendError, import_keras, select_backend
 from cnnblocks.runs.files import SCHEMA
 from cnnblocks.runs.places import runs_directory, user_directories
+from cnnblocks.training import devices
 
 _PACKAGES = (
     "cnnblocks",
@@ -60,10 +61,10 @@ def diagnose(
         `directories`, `terminal`, and `problems`, a list of sentences that is empty when all is
         well.
     """
-    chosen, devices, problems = _backend(backend)
+    chosen, found, problems = _backend(backend)
     cuda = _cuda()
     directories = _directories(runs_dir)
-    if cuda["gpu"] and not any(name.startswith("gpu") for name in devices):
+    if cuda["gpu"] and not any(name.startswith("gpu") for name in found):
         problems.append(
             f"This machine has an NVIDIA GPU that {chosen or 'no backend'} does not use. "
             f"Install: {_INSTALL_GPU.get(chosen or 'tensorflow')}"
@@ -77,7 +78,7 @@ def diagnose(
         "schema": SCHEMA,
         "versions": _versions(),
         "backend": chosen,
-        "devices": devices,
+        "devices": found,
         "cuda": cuda,
         "directories": directories,
         "terminal": _terminal(),
@@ -105,16 +106,12 @@ def _backend(name: str | None) -> tuple[str | None, list[str], list[str]]:
     except BackendError as error:
         return None, [], [str(error)]
     try:
-        return chosen, _devices(), []
+        found = devices.use("all", chosen)
+        import_keras(chosen)
     except Exception as error:
         # Whatever a broken installation raises is what the user came here to read.
         return chosen, [], [f"{chosen} does not work: {type(error).__name__}: {error}"]
-
-
-def _devices() -> list[str]:
-    import keras
-
-    return list(keras.distribution.list_devices())
+    return chosen, found, []
 
 
 def _cuda() -> dict[str, Any]:

@@ -23,6 +23,7 @@ __all__ = [
     "EvaluationError",
     "Mistake",
     "Prediction",
+    "assess",
     "evaluate",
     "measure",
     "predict",
@@ -186,6 +187,28 @@ def evaluate(
     _check_split(split)
     trained = load_trained(reference, weights=weights, runs_dir=runs_dir, hints=hints)
     dataset = _dataset(trained, data)
+    found = assess(trained, dataset, split, progress)
+    _write(found, dataset.splits[split], trained, output)
+    return found
+
+
+def assess(
+    trained: TrainedModel,
+    dataset: Dataset,
+    split: str = "test",
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Show a loaded model the images of a loaded data set, and count; nothing is written.
+
+    Args:
+        trained: The model.
+        dataset: The images.
+        split: `"test"`, `"validation"` or `"train"`.
+        progress: Called with the number of images done and in all.
+
+    Raises:
+        EvaluationError: The images' classes are not the model's, or there is no such split.
+    """
     chosen = dataset.splits.get(split)
     if chosen is None:
         raise EvaluationError(
@@ -194,7 +217,7 @@ def evaluate(
     names = trained.class_names or list(dataset.class_names)
     labels = _labels(chosen, names, trained)
     probabilities = _predict(trained, chosen, progress)
-    found = replace(
+    return replace(
         measure(probabilities, labels, names, chosen),
         model=trained.name,
         weights=trained.weights,
@@ -202,8 +225,6 @@ def evaluate(
         data=dataset.name,
         split=split,
     )
-    _write(found, chosen, trained, output)
-    return found
 
 
 def measure(

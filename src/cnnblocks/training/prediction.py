@@ -105,7 +105,7 @@ def _predict(
     pixels, problems = [], {}
     for path in paths:
         try:
-            pixels.append(read_image(path, trained.preprocessing.size))
+            pixels.append(read_image(path))
         except DataError as error:
             problems[path] = str(error)
     rows = iter(trained.probabilities(trained.preprocessing(pixels)) if pixels else ())
