@@ -53,6 +53,7 @@ class EngineClient:
         self._requests: dict[int, _Request] = {}
         self._numbers = itertools.count(1)
         self._closed = False
+        self._ready = False
 
     @property
     def running(self) -> bool:
@@ -66,8 +67,10 @@ class EngineClient:
 
     @property
     def state_in_words(self) -> str:
-        """`computing …` while somebody waits, else nothing."""
-        return "engine at work… " if self._requests else ""
+        """What the engine does while somebody waits for it; nothing when it rests."""
+        if not self._requests:
+            return ""
+        return "computing… " if self._ready else "Keras is starting… "
 
     async def ask(
         self,
@@ -97,7 +100,7 @@ class EngineClient:
             return await answer
         except asyncio.CancelledError:
             with contextlib.suppress(EngineError):
-                await self._send({"id": number, "method": "cancel", "params": {}})
+                await self._send({"method": "cancel", "params": {"id": number}})
             raise
         finally:
             self._requests.pop(number, None)
@@ -145,6 +148,7 @@ class EngineClient:
                 start_new_session=True,
                 limit=_LONGEST_LINE,
             )
+        self._ready = False
         log.info("Engine started, process %d", self._process.pid)
         self._reader = asyncio.create_task(self._read(self._process))
 
@@ -181,6 +185,9 @@ class EngineClient:
         except (ValueError, AttributeError):
             log.warning("Not a message of the engine: %r", line[:200])
             return
+        if "ready" in message:
+            self._ready = True
+            self._on_change()
         if request is None or request.answer.done():
             return
         if "progress" in message:

@@ -1,5 +1,7 @@
 """What every screen has: the bar on top, the footer, and a notice when the window is too small."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -106,6 +108,11 @@ class Place(Screen[Any]):
     def on_resize(self, event: Resize) -> None:
         small = event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT
         self.set_class(small, "-too-small")
+
+    def in_background(self, work: Callable[..., Any], *arguments: Any, group: str) -> None:
+        """Run a coroutine function beside the screen, in place of the group's one before."""
+        task: Any = partial(work, *arguments)
+        self.run_worker(task, group=group, exclusive=True)
 
     def leave_input(self) -> bool:
         """Leave a filter or field; whether there was one to leave."""

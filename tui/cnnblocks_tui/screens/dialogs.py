@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, OptionList
+from textual.widgets import Button, Input, Label, OptionList, SelectionList
 from textual.widgets.option_list import Option
 
 Answer = TypeVar("Answer")
@@ -113,6 +113,36 @@ class Choose(Dialog[str]):
 
     def _numbered(self) -> list[tuple[int, tuple[str, str]]]:
         return list(enumerate(self.options))
+
+
+class ChooseSeveral(Dialog[list[str]]):
+    """Any number of several; escape leaves everything as it was.
+
+    Args:
+        question: What is asked.
+        options: (value, text) in order.
+        chosen: The values that are chosen at first.
+    """
+
+    HELP = "A list to choose from. Space chooses or lets go, tab and enter take the choice."
+
+    def __init__(
+        self, question: str, options: Sequence[tuple[str, str]], chosen: Sequence[str] = ()
+    ) -> None:
+        super().__init__()
+        self.question, self.options, self.chosen = question, options, chosen
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(self.question)
+            yield SelectionList(
+                *((text, value, value in self.chosen) for value, text in self.options)
+            )
+            with Horizontal():
+                yield Button("Take", id="take", variant="primary")
+
+    def on_button_pressed(self) -> None:
+        self.dismiss(list(self.query_one(SelectionList).selected))
 
 
 def open_file_dialog(title: str, start: Path) -> ModalScreen[Path | None]:

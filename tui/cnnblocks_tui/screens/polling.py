@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from textual.screen import Screen
 
@@ -25,4 +25,5 @@ def poll_every(
                     show(found)
             await asyncio.sleep(seconds)
 
-    screen.run_worker(keep_looking(), group="polling", name=f"poll {type(screen).__name__}")
+    work: Any = keep_looking
+    screen.run_worker(work, group="polling", name=f"poll {type(screen).__name__}")

@@ -478,7 +478,7 @@ class RunScreen(Place):
             self.action_weights()
 
     def action_evaluate(self) -> None:
-        self.run_worker(self._evaluate(), group="evaluate", exclusive=True, exit_on_error=False)
+        self.in_background(self._evaluate, group="evaluate")
 
     async def _evaluate(self) -> None:
         self.query_one("#run-tabs", TabbedContent).active = "tab-results"

@@ -103,7 +103,7 @@ class WeightsScreen(Place):
 
     def open_file(self, path: Path) -> None:
         """Open a file, or the newest one of a directory."""
-        self.run_worker(self._open(path), group="open", exclusive=True)
+        self.in_background(self._open, path, group="open")
 
     async def _open(self, path: Path, keep: bool = False) -> None:
         from cnnblocks import weights
@@ -297,7 +297,7 @@ class WeightsScreen(Place):
             return
         if pane == "tab-layers":
             if not self._measured:
-                self.run_worker(self._measure_all(), group="tensor", exclusive=True)
+                self.in_background(self._measure_all, group="tensor")
             return
         if self.tensor is None:
             return
@@ -307,7 +307,7 @@ class WeightsScreen(Place):
             "tab-kernels": self._show_kernels,
         }.get(pane)
         if show is not None:
-            self.run_worker(show(self.tensor), group="tensor", exclusive=True)
+            self.in_background(show, self.tensor, group="tensor")
 
     async def _in_thread(self, read: Callable[[threading.Event], Result]) -> Result:
         """Read in a thread; when this task is cancelled, the thread is told and soon ends."""
@@ -536,7 +536,7 @@ class WeightsScreen(Place):
             return
         place = self._siblings.index(self.path) + step
         if 0 <= place < len(self._siblings):
-            self.run_worker(self._open(self._siblings[place], keep=True), "open", exclusive=True)
+            self.in_background(self._open, self._siblings[place], True, group="open")
 
     def action_bars(self) -> None:
         tabs = self.query_one("#weights-tabs", TabbedContent)
@@ -553,7 +553,7 @@ class WeightsScreen(Place):
     def action_identify(self) -> None:
         if self.path is not None:
             self.query_one("#weights-tabs", TabbedContent).active = "tab-file"
-            self.run_worker(self._identify(self.path), group="identify", exclusive=True)
+            self.in_background(self._identify, self.path, group="identify")
 
     async def _identify(self, path: Path) -> None:
         panel = self.query_one("#file-text", Static)
@@ -575,7 +575,7 @@ class WeightsScreen(Place):
 
         def export(answer: str | None) -> None:
             if answer:
-                self.run_worker(self._export(tensor, Path(answer).expanduser()), group="export")
+                self.in_background(self._export, tensor, Path(answer).expanduser(), group="export")
 
         hint = ".npy keeps the shape, .csv and .txt write one value a line or row"
         self.app.push_screen(Ask("Write the tensor to", target, hint), export)
@@ -592,7 +592,7 @@ class WeightsScreen(Place):
 
     def action_copy(self) -> None:
         if self.tensor is not None:
-            self.run_worker(self._copy(self.tensor), group="copy", exclusive=True)
+            self.in_background(self._copy, self.tensor, group="copy")
 
     async def _copy(self, tensor: "Tensor") -> None:
         facts = f"{tensor.name} {tensor.role} {tuple(tensor.shape)} {tensor.dtype}"
