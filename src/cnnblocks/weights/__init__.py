@@ -17,12 +17,14 @@ from cnnblocks.weights.diff import (
     Movement,
     TableDifference,
     TensorDifference,
+    compare,
     diff,
     movement,
 )
 from cnnblocks.weights.errors import WeightFileError
 from cnnblocks.weights.extract import ExtractError, extract
 from cnnblocks.weights.opening import open
+from cnnblocks.weights.pairing import Pairing, Pairs, pair
 from cnnblocks.weights.passes import Cancelled
 from cnnblocks.weights.planning import AmbiguousWeightsError, WeightsMismatchError, plan
 from cnnblocks.weights.report import LoadReport
@@ -39,6 +41,8 @@ __all__ = [
     "Layer",
     "LoadReport",
     "Movement",
+    "Pairing",
+    "Pairs",
     "SliceError",
     "Structure",
     "TableDifference",
@@ -49,6 +53,7 @@ __all__ = [
     "WeightFileError",
     "WeightTable",
     "WeightsMismatchError",
+    "compare",
     "diff",
     "extract",
     "histogram",
@@ -56,6 +61,7 @@ __all__ = [
     "model_structure",
     "movement",
     "open",
+    "pair",
     "plan",
     "statistics",
     "table_structure",

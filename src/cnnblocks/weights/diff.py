@@ -155,6 +155,31 @@ def diff(
     return TableDifference(common, pairs.only_a, pairs.only_b)
 
 
+def compare(
+    pairing: Pairing,
+    *,
+    rtol: float = 0.0,
+    atol: float = 0.0,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> TensorDifference:
+    """Compare two tensors that `pair` matched: `diff` for one row, for those who show rows early.
+
+    Args:
+        pairing: the two tensors.
+        rtol: as for `diff`.
+        atol: as for `diff`.
+        progress: called with the bytes done and the bytes in all.
+        cancelled: asked often; when it returns true, `Cancelled` is raised.
+
+    Raises:
+        WeightFileError: values cannot be read.
+        Cancelled: `cancelled` said so.
+    """
+    work = Pass(pairing.a.bytes + pairing.b.bytes, progress, cancelled)
+    return _compare(pairing, rtol, atol, work)
+
+
 def _compare(pairing: Pairing, rtol: float, atol: float, work: Pass) -> TensorDifference:
     a, b = pairing.a, pairing.b
     if a.shape != b.shape:
