@@ -124,13 +124,14 @@ class TestCorrupt:
 
     def test_stops_with_the_path_before_training(self, folder):
         self.text.unlink()
-        dataset = data.load(folder)
+        dataset = data.load(folder, validation="none")
         with pytest.raises(data.DataError, match=r"033\.png"):
             data.Batches(dataset.train, 8, preprocessing=SMALL)
 
     def test_stops_with_the_path_while_streaming(self, folder):
         self.text.unlink()
-        batches = data.Batches(data.load(folder, memory=0).train, 8, preprocessing=SMALL)
+        dataset = data.load(folder, validation="none", memory=0)
+        batches = data.Batches(dataset.train, 8, preprocessing=SMALL)
         with pytest.raises(data.DataError, match=r"033\.png"):
             list(batches)
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnblocks import data
-from cnnblocks.data.images import as_array, as_picture, open_picture
+from cnnblocks.data.images import as_array, as_picture, image_shape, open_picture
 
 MODES = {
     "1": 1, "L": 1, "LA": 1, "P": 3, "PA": 3, "RGB": 3, "RGBA": 3, "CMYK": 3, "YCbCr": 3,
@@ -50,11 +50,12 @@ def test_camera_orientation(tmp_path):
     exif[0x0112] = 6  # turned a quarter
     image.save(tmp_path / "a.jpg", exif=exif)
     assert data.read_image(tmp_path / "a.jpg").shape == (4, 2, 3)
+    assert image_shape(tmp_path / "a.jpg") == (4, 2, 3)
 
 
 def test_floating_point_is_refused(tmp_path):
     Image.new("F", (3, 3)).save(tmp_path / "a.tiff")
-    with pytest.raises(data.DataError, match="Floating-point pixels"):
+    with pytest.raises(data.DataError, match=r"a\.tiff has floating-point pixels"):
         data.read_image(tmp_path / "a.tiff")
 
 

@@ -34,3 +34,9 @@ def test_tail_is_keras_own(count, share):
     kept, apart = tail(count, share)
     assert [*kept, *apart] == list(range(count))
     assert len(kept) == int(count * (1 - share))
+
+
+def test_what_is_set_apart_stays_so_for_ever():
+    labels = np.arange(20) % 2
+    assert stratified(labels, 0.2, seed=0)[1].tolist() == [1, 8, 18, 19]
+    assert stratified(labels, 0.2, seed=2**33 + 7)[1].tolist() != [1, 8, 18, 19]

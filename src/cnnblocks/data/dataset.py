@@ -25,7 +25,7 @@ class Split:
         labels: The class of each of `images`, `0` to `len(class_names) - 1`.
         class_names: The classes' names.
         indices: Which of them this split holds, in order; `None` for all.
-        memory: How many bytes of images may be kept in memory; `None` for half of what is free
+        memory: How many bytes of its images may be kept in memory; `None` for half of what is free
             when it is asked.
 
     Example:

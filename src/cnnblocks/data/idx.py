@@ -14,7 +14,10 @@ _UNSIGNED_BYTES = 8
 
 def find(folder: Path) -> list[Path]:
     """Return the IDX files in a folder, such as `train-images-idx3-ubyte.gz`."""
-    return sorted(path for path in folder.iterdir() if _is_idx(path.name))
+    try:
+        return sorted(path for path in folder.iterdir() if _is_idx(path.name))
+    except OSError as error:
+        raise DataError(f"{folder} cannot be listed: {error.strerror}") from error
 
 
 def read(folder: Path, memory: int | None = None) -> Source:

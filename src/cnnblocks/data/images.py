@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _GREY = ("1", "L", "LA", "La", *_SIXTEEN_BIT)
 _SAMPLE = 64
 _ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)  # orientations that swap height and width
 
 Shape = tuple[int | None, int | None, int]
 
@@ -59,12 +61,31 @@ def open_picture(path: str | Path, at_least: tuple[int, int] | None = None) -> I
     Raises:
         DataError: As for `read_image`.
     """
+    with _opened(path) as image:
+        if at_least and min(image.height / at_least[0], image.width / at_least[1]) >= 4:
+            image.draft(None, (2 * at_least[1], 2 * at_least[0]))
+        return as_picture(image)
+
+
+def image_shape(path: str | Path) -> tuple[int, int, int]:
+    """Return the shape that `read_image` would give, from the file's header alone.
+
+    Raises:
+        DataError: As for `read_image`.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        if image.getexif().get(_ORIENTATION, 1) in _TURNED:
+            width, height = height, width
+        return height, width, 1 if image.mode in _GREY else 3
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as image:
             _refuse_bomb(image, path)
-            if at_least and min(image.height / at_least[0], image.width / at_least[1]) >= 4:
-                image.draft(None, (2 * at_least[1], 2 * at_least[0]))
-            return as_picture(image)
+            yield image
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -94,7 +115,9 @@ def as_picture(image: Image.Image) -> Image.Image:
     if image.getexif().get(_ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode == "F":
-        raise DataError("Floating-point pixels have no agreed range; save the image as 8-bit.")
+        raise DataError(
+            f"{_name(image)} has floating-point pixels, which have no agreed range. Save it as 8-bit."
+        )
     if image.mode in _SIXTEEN_BIT:
         high = np.clip(np.asarray(image, np.int64), 0, 65535) >> 8
         return Image.fromarray(high.astype(np.uint8))
@@ -108,6 +131,10 @@ def as_array(picture: Image.Image) -> np.ndarray:
     """Turn a Pillow image of mode L or RGB into `uint8` of shape `(height, width, 1 or 3)`."""
     pixels = np.asarray(picture)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _name(image: Image.Image) -> str:
+    return str(getattr(image, "filename", "") or "The image")
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -200,7 +227,7 @@ class FileImages:
         return digest.digest()
 
     def _probe(self) -> Shape:
-        shapes = {read_image(self.path(i)).shape for i in _spread(np.arange(len(self)))}
+        shapes = {image_shape(self.path(i)) for i in _spread(np.arange(len(self)))}
         heights, widths, channels = (set(sizes) for sizes in zip(*shapes))
         return _only(heights), _only(widths), max(channels)
 

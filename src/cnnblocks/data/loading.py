@@ -47,7 +47,8 @@ def load(
             are then held out for validation among them.
         on_corrupt: `"error"` to stop at an image that cannot be read, `"skip"` to look at every
             image now and leave those out.
-        memory: How many bytes of images may be kept in memory; `None` for half of what is free.
+        memory: How many bytes of images each split may keep in memory; `None` for half of what is
+            free.
 
     Returns:
         The data set, with at least two classes and images of each to train on.

@@ -22,7 +22,7 @@ def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray,
         >>> len(kept), np.bincount(np.repeat([0, 1], 10)[apart]).tolist()
         (16, [2, 2])
     """
-    order = np.random.default_rng(seed).permutation(len(labels))
+    order = _permutation(len(labels), seed)
     apart = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         members = order[labels[order] == label]
@@ -42,7 +42,7 @@ def spread(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
         >>> np.bincount(labels[spread(labels, 8, seed=0)]).tolist()
         [6, 2]
     """
-    order = np.random.default_rng(seed).permutation(len(labels))
+    order = _permutation(len(labels), seed)
     rank = np.empty(len(labels))
     for label in np.unique(labels):
         members = order[labels[order] == label]
@@ -60,6 +60,12 @@ def tail(count: int, share: float) -> tuple[np.ndarray, np.ndarray]:
     """
     first = int(count * (1 - share))
     return np.arange(first), np.arange(first, count)
+
+
+def _permutation(count: int, seed: int) -> np.ndarray:
+    # NumPy promises this generator's numbers for ever, unlike the newer one's: a test image must
+    # not become a training image with an update.
+    return np.random.RandomState(seed % 2**32).permutation(count)
 
 
 def _quota(count: int, share: float) -> int:
