@@ -8,25 +8,37 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "AnalysisError": "cnnblocks.analysis.errors",
+    "ComparedRun": "cnnblocks.analysis.comparison",
+    "Comparison": "cnnblocks.analysis.comparison",
     "LayerTable": "cnnblocks.analysis.layer_table",
     "Requirements": "cnnblocks.analysis.requirements",
     "Row": "cnnblocks.analysis.layer_table",
+    "compare": "cnnblocks.analysis.comparison",
+    "differences": "cnnblocks.analysis.comparison",
     "explain": "cnnblocks.analysis.explanation",
+    "plot_curves": "cnnblocks.analysis.curves",
     "requirements": "cnnblocks.analysis.requirements",
     "summarize": "cnnblocks.analysis.summary",
 }
 
 __all__ = [
     "AnalysisError",
+    "ComparedRun",
+    "Comparison",
     "LayerTable",
     "Requirements",
     "Row",
+    "compare",
+    "differences",
     "explain",
+    "plot_curves",
     "requirements",
     "summarize",
 ]
 
 if TYPE_CHECKING:
+    from cnnblocks.analysis.comparison import ComparedRun, Comparison, compare, differences
+    from cnnblocks.analysis.curves import plot_curves
     from cnnblocks.analysis.errors import AnalysisError
     from cnnblocks.analysis.explanation import explain
     from cnnblocks.analysis.layer_table import LayerTable, Row

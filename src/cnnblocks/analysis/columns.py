@@ -42,15 +42,19 @@ def _width(columns: list[Column], rows: Sequence[Any]) -> int:
     return sum(max(map(len, texts)) + 2 for texts in cells) - 2
 
 
-def _sizes(sizes: Sequence[int] | None, between: str = "x") -> str:
-    return between.join(map(str, sizes)) if sizes else ""
+def _sizes(sizes: Sequence[int] | None) -> str:
+    return "x".join(map(str, sizes or ()))
+
+
+def _one_or_all(sizes: Sequence[int]) -> str:
+    return str(sizes[0]) if len(set(sizes)) == 1 else _sizes(sizes)
 
 
 def _kernel(row: Any) -> str:
     kernel = _sizes(row.kernel_size)
     if row.strides and set(row.strides) != {1}:
-        return f"{kernel} /{row.strides[0] if len(set(row.strides)) == 1 else _sizes(row.strides)}"
-    return kernel
+        kernel += f" /{_one_or_all(row.strides)}"
+    return kernel.strip()
 
 
 def _count(value: int | None) -> str:
@@ -66,12 +70,8 @@ def _share(value: float) -> str:
 def _field(row: Any) -> str:
     if row.receptive_field is None:
         return "?"
-    size = row.receptive_field
-    text = str(size[0]) if len(set(size)) == 1 else _sizes(size)
-    if row.receptive_stride is None:
-        return f"{text} /-"
-    stride = row.receptive_stride
-    return f"{text} /{stride[0] if len(set(stride)) == 1 else _sizes(stride)}"
+    stride = _one_or_all(row.receptive_stride) if row.receptive_stride else "-"
+    return f"{_one_or_all(row.receptive_field)} /{stride}"
 
 
 def memory(size_in_bytes: int) -> str:

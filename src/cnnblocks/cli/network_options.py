@@ -1,0 +1,55 @@
+"""Options that say which form of a network is meant."""
+
+import ast
+from typing import Any
+
+import click
+
+
+def _shape(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> tuple[int, int, int] | None:
+    if value is None:
+        return None
+    try:
+        height, width, channels = (int(part) for part in value.lower().split("x"))
+    except ValueError:
+        raise click.BadParameter("expected height x width x channels, such as 32x32x3.") from None
+    return height, width, channels
+
+
+def _arguments(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Any]:
+    arguments = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals:
+            raise click.BadParameter(f"expected NAME=VALUE, such as width=0.5, not {value!r}.")
+        arguments[name] = _literal(text)
+    return arguments
+
+
+def _literal(text: str) -> Any:
+    """`text` as Python would read it: a number, a tuple, True; else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+input_shape_option = click.option(
+    "--input-shape",
+    callback=_shape,
+    metavar="HxWxC",
+    help="Height, width and channels of one image.  [default: the network's own]",
+)
+
+network_arg_option = click.option(
+    "--network-arg",
+    "network_args",
+    multiple=True,
+    callback=_arguments,
+    metavar="NAME=VALUE",
+    help="An argument of the network, such as width=0.5; may be repeated.",
+)
