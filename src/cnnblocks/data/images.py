@@ -116,7 +116,8 @@ def as_picture(image: Image.Image) -> Image.Image:
         image = ImageOps.exif_transpose(image)
     if image.mode == "F":
         raise DataError(
-            f"{_name(image)} has floating-point pixels, which have no agreed range. Save it as 8-bit."
+            f"{_name(image)} has floating-point pixels, which have no agreed range. "
+            "Save it as 8-bit."
         )
     if image.mode in _SIXTEEN_BIT:
         high = np.clip(np.asarray(image, np.int64), 0, 65535) >> 8
