@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import numpy as np
 from rich.table import Table as Grid
 
 from cnnblocks import weights
-from cnnblocks.weights import Tensor
-from cnnblocks.weights.statistics import TensorStatistics, histogram, statistics
+from cnnblocks.weights import Tensor, TensorStatistics, histogram, statistics
 from cnnblocks_tui import wording
+from cnnblocks_tui.widgets.chart import Series
 
 
 @dataclass(frozen=True)
@@ -145,3 +145,26 @@ def write_tensor(tensor: Tensor, target: Path) -> None:
         text.write(target, [(tensor.name, tensor.read())])
     else:
         raise ValueError(f"Name a .npy, .csv or .txt file. Received: {target.name}")
+
+
+def histogram_series(
+    tensors: Sequence[tuple[Path, Tensor, int]], bins: int, cancelled: threading.Event
+) -> list[Series]:
+    """Histograms of tensors over one range, as curves named after their files.
+
+    Args:
+        tensors: File, tensor and colour.
+        bins: Parts of the range.
+        cancelled: Set by whoever no longer wants the answer.
+    """
+    found = [statistics(tensor, cancelled=cancelled.is_set) for _, tensor, _ in tensors]
+    low = min((s.min for s in found if math.isfinite(s.min)), default=0.0)
+    high = max((s.max for s in found if math.isfinite(s.max)), default=1.0)
+    limits = (low, high) if high > low else (low - 0.5, low + 0.5)
+    series = []
+    for path, tensor, color in tensors:
+        counts, edges = histogram(tensor, bins, limits, cancelled=cancelled.is_set)
+        share = counts / max(1, counts.sum())
+        centers = (edges[:-1] + edges[1:]) / 2
+        series.append(Series(path.name.split(".")[0], centers, share, color, dashed=color > 0))
+    return series

@@ -53,6 +53,7 @@ class WeightsScreen(Place):
     def __init__(self) -> None:
         super().__init__()
         self.path: Path | None = None
+        self._pending: Path | None = None
         self.table: WeightTable | None = None
         self.tensor: Tensor | None = None
         self._reading = threading.Lock()
@@ -95,7 +96,9 @@ class WeightsScreen(Place):
         table = self.query_one("#bars", Table)
         for key, label, width in (("layer", "tensor", 22), ("value", "value", 10), ("bar", "", 24)):
             table.add_column(label, key=key, width=width)
-        if self.path is None:
+        if self._pending is not None:
+            self.in_background(self._open, self._pending, group="open")
+        else:
             self._show_start()
 
     def focus_main(self) -> None:
@@ -103,7 +106,9 @@ class WeightsScreen(Place):
 
     def open_file(self, path: Path) -> None:
         """Open a file, or the newest one of a directory."""
-        self.in_background(self._open, path, group="open")
+        self._pending = path
+        if self.is_mounted:
+            self.in_background(self._open, path, group="open")
 
     async def _open(self, path: Path, keep: bool = False) -> None:
         from cnnblocks import weights
@@ -397,7 +402,7 @@ class WeightsScreen(Place):
     # Layers by one number
 
     async def _measure_all(self) -> None:
-        from cnnblocks.weights.passes import Cancelled
+        from cnnblocks.weights import Cancelled
         from cnnblocks_tui.weight_numbers import measure_table
 
         assert self.path is not None
@@ -484,7 +489,9 @@ class WeightsScreen(Place):
             if path is not None:
                 self.app.show_diff(checkpoint_prefix(path), mine)
 
-        self.app.push_screen(Choose(f"Compare {mine.name} with", options), compare)
+        earlier = self._siblings[: self._siblings.index(mine)] if mine in self._siblings else []
+        nearest = str(earlier[-1]) if earlier else None
+        self.app.push_screen(Choose(f"Compare {mine.name} with", options, nearest), compare)
 
     def action_slice(self) -> None:
         tensor = self.tensor

@@ -264,7 +264,7 @@ class Chart(Widget, can_focus=True):
         x_low, x_high = _widen(float(places.min()), float(places.max()))
         rows = max(1, height - top - 2)
         marks = ticks(y_low, y_high, max(2, min(6, rows // 2 + 1)))
-        labels = [(value, wording.number(10**value if self.log_y else value)) for value in marks]
+        labels = [(value, f"{10**value if self.log_y else value:.4g}") for value in marks]
         left = max([len(label) for _, label in labels], default=0) + 2
         rows_of = [
             (round((y_high - value) / (y_high - y_low) * (rows - 1)), label)
