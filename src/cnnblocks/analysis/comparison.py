@@ -15,7 +15,16 @@ from cnnblocks.analysis.errors import AnalysisError
 from cnnblocks.runs import SCHEMA, RunDirectory, RunError, read_json
 
 # What differs between any two runs, or follows from what differs.
-_UNTOLD = ("schema", "id", "created", "data.fingerprint", "data.notes", "tuning.why", "versions.")
+_UNTOLD = (
+    "schema",
+    "id",
+    "created",
+    "epochs",
+    "data.fingerprint",
+    "data.notes",
+    "tuning.why",
+    "versions.",
+)
 
 _COLUMNS = (
     ("run", "run"),
@@ -198,7 +207,7 @@ def differences(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in config.items():
         if isinstance(value, dict) and value:
             flat |= _flatten(value, f"{prefix}{name}.")

@@ -1,19 +1,23 @@
 """Curves drawn with characters, for terminals and logs."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character, by row and column of its dots."""
 
 _BRAILLE = 0x2800
 
+_SIGNS = "⠒ox+*#%@"
+"""The first curve is a line, the others are points."""
+
 
 def curves(series: Mapping[str, Sequence[float]], width: int = 64, height: int = 10) -> str:
-    """Draw one or two curves over the epochs.
+    """Draw curves over the epochs.
 
     Args:
         series: From names to values, one an epoch, from epoch 1. The first is drawn as a line of
-            dots, the second as points (`o`).
+            dots, the others as points of a sign each.
         width: Characters across, without the axis.
         height: Lines.
 
@@ -33,33 +37,34 @@ def curves(series: Mapping[str, Sequence[float]], width: int = 64, height: int =
         return ""
     low, high = min(values), max(values)
     span = (high - low) or 1.0
+    epochs = max(map(len, series.values()))
     grid = [[0] * width for _ in range(height)]
     marks: dict[tuple[int, int], str] = {}
-    for number, points in enumerate(series.values()):
+    for number, (sign, points) in enumerate(zip(cycle(_SIGNS), series.values())):
         heights = [(value - low) / span for value in points]
         if number == 0:
-            _line(grid, heights)
+            _line(grid, heights, epochs)
         else:
-            marks |= {_cell(x, y, width, height): "o" for x, y in _spread(heights)}
+            marks |= {_cell(x, y, width, height): sign for x, y in _spread(heights, epochs)}
     lines = [_row(grid[row], row, marks) for row in range(height)]
     labels = {0: f"{high:.3f} ┤", height - 1: f"{low:.3f} ┤"}
     pad = " " * (max(map(len, labels.values())) - 1)
     drawn = [labels.get(row, f"{pad}│") + line for row, line in enumerate(lines)]
-    epochs = max(len(points) for points in series.values())
-    names = "  ".join(f"{sign} {name}" for sign, name in zip("⠒o", series))
+    names = "  ".join(f"{sign} {name}" for sign, name in zip(cycle(_SIGNS), series))
     return "\n".join([*drawn, f"{pad} epoch 1 to {epochs}    {names}"])
 
 
-def _spread(heights: Sequence[float]) -> list[tuple[float, float]]:
-    last = max(1, len(heights) - 1)
-    return [(number / last, height) for number, height in enumerate(heights)]
+def _spread(heights: Sequence[float], epochs: int) -> list[tuple[float, float]]:
+    return [(number / max(1, epochs - 1), height) for number, height in enumerate(heights)]
 
 
-def _line(grid: list[list[int]], heights: Sequence[float]) -> None:
+def _line(grid: list[list[int]], heights: Sequence[float], epochs: int) -> None:
     columns, rows = 2 * len(grid[0]), 4 * len(grid)
     last = len(heights) - 1
     for column in range(columns):
-        place = last * column / max(1, columns - 1)
+        place = (epochs - 1) * column / max(1, columns - 1)
+        if place > last:
+            return
         left = min(int(place), max(0, last - 1))
         right = min(left + 1, last)
         height = heights[left] + (heights[right] - heights[left]) * (place - left)

@@ -33,14 +33,12 @@ def write_confusion_csv(found: "Evaluation", path: Path) -> None:
 
 def draw_confusion(found: "Evaluation", path: Path) -> None:
     """Draw a confusion matrix; each row is coloured by its share, whatever its images' number."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     counts = np.array(found.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(14.0, max(4.5, 0.42 * len(counts) + 2))
     figure = Figure(figsize=(side, side), layout="constrained", dpi=110)
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="taken for", ylabel="is")

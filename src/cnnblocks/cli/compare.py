@@ -1,0 +1,164 @@
+"""`cnnblocks compare`: runs, or networks, beside each other."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnblocks.cli.options import RUN_HELP, backend_option, device_option, runs_dir_option
+
+if TYPE_CHECKING:
+    from cnnblocks.analysis import Comparison
+    from cnnblocks.runs import RunDirectory
+
+
+@click.command(
+    epilog="Example: cnnblocks compare --networks lenet5 alexnet8 vgg16 --data digits --epochs 5",
+    help="Compare runs in one table: parameters, multiply-adds, accuracy, loss, time an epoch, "
+    "time in all, images a second, and what differs between their settings.\n\n"
+    f"{RUN_HELP} With --networks, the names are networks: those that were not yet trained with "
+    "these settings are trained, one after the other.",
+)
+@click.argument("names", metavar="RUN|NETWORK...", nargs=-1, required=True)
+@click.option("--networks", is_flag=True, help="Compare networks; train what is missing.")
+@click.option("--data", help="With --networks: the images.")
+@click.option("--epochs", type=click.IntRange(min=1), help="With --networks: epochs of each.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="With --networks: images a step.")
+@click.option(
+    "--recipe",
+    type=click.Choice(["default", "original"]),
+    default="default",
+    show_default=True,
+    help="With --networks: how they are trained.",
+)
+@click.option("--train-images", type=click.IntRange(min=1), help="With --networks: use so many.")
+@click.option("--seed", type=int, default=0, show_default=True, help="With --networks.")
+@click.option("--precision", default="float32", show_default=True, help="With --networks.")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["text", "markdown", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print the table.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A .svg, .png or .pdf file for a picture of accuracy against time.",
+)
+@device_option
+@backend_option
+@runs_dir_option
+def compare(
+    names: tuple[str, ...],
+    networks: bool,
+    layout: str,
+    output: Path | None,
+    runs_dir: Path | None,
+    **settings: Any,
+) -> None:
+    from cnnblocks.cli.options import start_keras
+    from cnnblocks.runs import RunDirectory
+
+    if networks:
+        if not settings["data"]:
+            raise click.UsageError("--networks needs images to train on: --data digits")
+        runs = _trained(names, runs_dir, settings)
+    else:
+        runs = [RunDirectory.open(name, runs_dir) for name in names]
+        start_keras(settings["backend"], "cpu")
+    from cnnblocks.analysis import compare as compare_runs
+
+    found = compare_runs(runs)
+    click.echo(_table(found, layout), nl=False)
+    if output is not None:
+        found.plot(output)
+        click.echo(f"Wrote {output}.", err=True)
+
+
+def _table(found: "Comparison", layout: str) -> str:
+    import json
+
+    if layout == "json":
+        return json.dumps(found.to_json(), indent=2) + "\n"
+    if layout == "csv":
+        return found.to_csv()
+    return found.to_markdown() if layout == "markdown" else found.to_text()
+
+
+def _trained(
+    names: tuple[str, ...], runs_dir: Path | None, settings: dict[str, Any]
+) -> list["RunDirectory"]:
+    """A finished run of each network."""
+    from cnnblocks.training.preparation import plan
+
+    overrides = {name: settings[name] for name in ("epochs", "batch_size") if settings[name]}
+    common = {name: settings[name] for name in ("seed", "precision", "device", "backend")}
+    runs = []
+    for name in names:
+        prepared = plan(
+            name,
+            settings["data"],
+            recipe=settings["recipe"],
+            overrides=overrides,
+            images=settings["train_images"],
+            **common,
+        )
+        runs.append(_run_of(prepared, runs_dir))
+    return runs
+
+
+def _run_of(prepared: Any, runs_dir: Path | None) -> "RunDirectory":
+    """The run that trained this, found or trained now."""
+    import keras
+
+    from cnnblocks.cli.run_view import conclude, watch
+    from cnnblocks.runs import list_runs
+    from cnnblocks.training import Run
+    from cnnblocks.training.reuse import find_run
+
+    found = find_run(prepared.config, list_runs(runs_dir))
+    run = Run(found.path) if found else Run.create(prepared.config.to_dict(), runs_dir)
+    if run.state == "finished":
+        click.echo(f"{run.id} is there already.", err=True)
+        return run
+    if found is not None and found.active:
+        watch(run, live=False)
+    else:
+        _train(run, prepared)
+        keras.utils.clear_session()
+    if run.state != "finished":
+        conclude(run)
+        click.echo("The same command goes on where this one ended.", err=True)
+        sys.exit(1)
+    return run
+
+
+def _train(run: "RunDirectory", prepared: Any) -> None:
+    from cnnblocks.training.lifecycle import train_run
+
+    click.echo(f"{run.id}: training {prepared.config.network} ...", err=True)
+    with _progress(prepared.config.recipe.epochs) as observer:
+        train_run(run, prepared, observer)
+
+
+def _progress(epochs: int) -> Any:
+    """A bar over the epochs, on standard error: standard output is for the table."""
+    from contextlib import contextmanager
+
+    from cnnblocks.cli.progress import progress_bar
+
+    @contextmanager
+    def counting() -> Any:
+        with progress_bar("epochs") as progress:
+
+            def observe(name: str, fields: dict[str, Any]) -> None:
+                if progress and name == "epoch_end":
+                    progress(fields["epoch"], epochs)
+
+            yield observe
+
+    return counting()
