@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnblocks.errors import CnnblocksError
 
-_HOMES = ("networks", "data")
+_HOMES = ("networks", "data", "training")
 
 
 class EngineError(CnnblocksError, ValueError):
