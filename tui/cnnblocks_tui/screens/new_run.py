@@ -1,0 +1,466 @@
+"""A form for a new run: what to train, on what, how, and what that will need."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Input, Label, Static
+
+from cnnblocks.errors import CnnblocksError
+from cnnblocks.runs import RunDirectory
+from cnnblocks_tui import wording
+from cnnblocks_tui.actions import bindings
+from cnnblocks_tui.fields import CHOICES, HINTS, FieldError, Kind
+from cnnblocks_tui.screens.base import Place
+from cnnblocks_tui.screens.dialogs import directory_dialog, open_file_dialog
+from cnnblocks_tui.screens.run import RunScreen
+from cnnblocks_tui.widgets.pick import Pick
+from cnnblocks_tui.widgets.pixels import Pixels
+
+SETTINGS: dict[str, Any] = {
+    "epochs": 15,
+    "batch_size": 32,
+    "input_shape": None,
+    "precision": "float32",
+    "device": "auto",
+    "seed": 0,
+    "weights": None,
+    "freeze": None,
+    "checkpoint_every": None,
+    "keep": "best",
+}
+"""The fields above the recipe's own, with the values they start from."""
+RECIPE: dict[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "schedule": "one-cycle",
+    "warmup": 0.2,
+    "momentum": 0.9,
+    "nesterov": True,
+    "weight_decay": 0.0,
+    "clip_norm": None,
+    "label_smoothing": 0.0,
+    "ema": None,
+    "class_weights": None,
+    "augmentation": {},
+    "resize": "stretch",
+    "scaling": "standardize",
+    "drop_remainder": True,
+    "validation": "holdout",
+    "validation_split": 0.1,
+    "classifier_activation": "softmax",
+    "outputs": "auto",
+    "network_args": {},
+    "kernel_initializer": None,
+    "best_by": "val_loss",
+    "early_stopping": None,
+}
+"""The recipe's fields, with values that stand until the recipe is known."""
+NOT_RECIPE = ("precision", "device", "seed", "weights", "freeze", "checkpoint_every", "keep")
+
+
+class NewRunScreen(Place):
+    """Set up a run and start it.
+
+    Args:
+        values: What fills the form: `network`, `data`, any field, or `like`, a run directory
+            whose configuration is repeated.
+    """
+
+    NAME = "new_run"
+    HELP = (
+        "A new run. Every value of the recipe is shown and may be changed; what you changed is "
+        "marked, and ctrl+r puts the recipe's values back. ctrl+s starts the training in a "
+        "process of its own."
+    )
+    CSS_PATH = "new_run.tcss"
+    BINDINGS = bindings("new_run")
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.given = dict(values or {})
+        self.kinds = {name: Kind(name, start) for name, start in (SETTINGS | RECIPE).items()}
+        self.edited: set[str] = set()
+        self.data: Mapping[str, Any] = {}
+        self.command = ""
+        self._problem = ""
+        self._needs: Mapping[str, Any] = {}
+        self._starting = False
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="form-main"):
+            with VerticalScroll(id="form", can_focus=False):
+                yield Static("What", classes="section")
+                yield from self._row("network", Pick(id="field-network"))
+                yield from self._row("data", Input("digits", id="field-data"))
+                yield Pixels(id="preview-small", empty="Images of the data appear here.")
+                yield from self._row("recipe", self._pick("recipe", "default"))
+                yield Static("How", classes="section")
+                for name, start in SETTINGS.items():
+                    yield from self._row(name, self._field(name, start))
+                yield Static("The recipe's values", classes="section")
+                for name, start in RECIPE.items():
+                    yield from self._row(name, self._field(name, start))
+            with Vertical(id="side"):
+                yield Pixels(id="preview", empty="Images of the data appear here.")
+        yield Static(id="needs")
+
+    def _row(self, name: str, field: Input | Pick) -> Iterator[Horizontal]:
+        with Horizontal(classes="row", id=f"row-{name}") as row:
+            yield Label(name.replace("_", " "))  # type: ignore[misc]
+            yield field  # type: ignore[misc]
+            yield Label(HINTS.get(name, ""), classes="field-hint", id=f"hint-{name}")  # type: ignore[misc]
+        del row
+
+    def _field(self, name: str, start: Any) -> Input | Pick:
+        text = self.kinds[name].write(start)
+        if name in CHOICES or isinstance(start, bool) or name == "device":
+            return self._pick(name, text)
+        return Input(text, id=f"field-{name}")
+
+    def _pick(self, name: str, value: str) -> Pick:
+        choices = CHOICES.get(name, ("auto", "cpu") if name == "device" else ("yes", "no"))
+        return Pick([(choice, choice) for choice in choices], value, id=f"field-{name}")
+
+    def on_mount(self) -> None:
+        self.query_one("#field-network").focus()
+        self.in_background(self._begin, group="begin")
+
+    def focus_main(self) -> None:
+        self.query_one("#field-network").focus()
+
+    async def _begin(self) -> None:
+        """Fill the form: what was asked for first, then what the engine knows."""
+        if "like" in self.given:
+            self.given = {**_like(Path(self.given["like"])), **self.given}
+        with self.prevent(Input.Changed, Pick.Changed):
+            for name, value in self.given.items():
+                self._put(name, value)
+                if name in self.kinds:
+                    self._mark_edited(name)
+        self._tell("Asking what there is …")
+        try:
+            facts = await self.app.engine.ask("networks.list")
+        except CnnblocksError as error:
+            self._fail(str(error))
+            return
+        options = [
+            (str(f["name"]), f"{f['name']}  {wording.count(f.get('parameters'))} parameters")
+            for f in facts
+        ]
+        wanted = self.given.get("network") or self.view.get("network") or "lenet5"
+        self._pick_of("network").offer(options, str(wanted))
+        self._refresh_data()
+        await self._offer_devices()
+
+    async def _offer_devices(self) -> None:
+        try:
+            answer = await self.app.engine.ask("devices")
+        except CnnblocksError:
+            return
+        pick = self._pick_of("device")
+        pick.offer(device_options(answer), pick.value)
+
+    def _pick_of(self, name: str) -> Pick:
+        return self.query_one(f"#field-{name}", Pick)
+
+    def _text(self, name: str) -> str:
+        field = self.query_one(f"#field-{name}")
+        return field.value if isinstance(field, Input | Pick) else ""
+
+    def _put(self, name: str, value: Any) -> None:
+        found = self.query(f"#field-{name}")
+        if not found:
+            return
+        kind = self.kinds.get(name, Kind(name, value))
+        field = found.first()
+        if isinstance(field, Input):
+            field.value = kind.write(value)
+        elif isinstance(field, Pick):
+            field.value = kind.write(value)
+            field.refresh()
+
+    def _mark_edited(self, name: str, edited: bool = True) -> None:
+        if edited:
+            self.edited.add(name)
+        else:
+            self.edited.discard(name)
+        label = self.query_one(f"#row-{name}").query(Label).first()
+        self.query_one(f"#row-{name}").set_class(edited, "-edited")
+        label.update(("* " if edited else "") + name.replace("_", " "))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._changed(str(event.input.id).removeprefix("field-"))
+
+    def on_pick_changed(self, event: Pick.Changed) -> None:
+        self._changed(str(event.pick.id).removeprefix("field-"))
+
+    def _changed(self, name: str) -> None:
+        if name == "data":
+            self._refresh_data()
+        elif name in ("network", "recipe"):
+            self.in_background(self._refresh_recipe, group="recipe")
+        else:
+            self._mark_edited(name)
+            self._validate(name)
+            self._refresh_needs()
+
+    def _validate(self, name: str) -> Any:
+        """A field's value; what is wrong with it is said beside it."""
+        hint = self.query_one(f"#hint-{name}", Label)
+        field = self.query_one(f"#field-{name}")
+        try:
+            value = self.kinds[name].read(self._text(name))
+        except FieldError as error:
+            hint.update(f"✗ {error}")
+            hint.add_class("-wrong")
+            field.add_class("-invalid")
+            raise
+        if hint.has_class("-wrong"):
+            hint.update(HINTS.get(name, ""))
+            hint.remove_class("-wrong")
+            field.remove_class("-invalid")
+        return value
+
+    def _values(self) -> dict[str, Any] | None:
+        """All fields' values, or `None` when one of them is wrong."""
+        values = {}
+        wrong = []
+        for name in self.kinds:
+            try:
+                values[name] = self._validate(name)
+            except FieldError:
+                wrong.append(name.replace("_", " "))
+        if wrong:
+            self._fail(f"To be mended: {', '.join(wrong)}")
+            return None
+        return values
+
+    # What the engine tells
+
+    def _refresh_data(self) -> None:
+        self.in_background(self._show_data, group="data")
+
+    async def _show_data(self) -> None:
+        await asyncio.sleep(0.3)
+        source = self._text("data").strip()
+        if not source:
+            self._fail("Name data: digits, mnist, cifar10 …, or a folder (ctrl+o browses).")
+            return
+        self._tell(f"Reading {source} …")
+        try:
+            answer = await self.app.engine.ask("data.preview", source=source, per_class=6)
+        except CnnblocksError as error:
+            self.data = {}
+            self._fail(str(error))
+            for pixels in self._previews():
+                pixels.say(str(error))
+            return
+        self.data = answer.get("description") or {}
+        await self._show_preview(answer)
+        await self._refresh_recipe()
+
+    def _previews(self) -> list[Pixels]:
+        return [self.query_one("#preview", Pixels), self.query_one("#preview-small", Pixels)]
+
+    async def _show_preview(self, answer: Mapping[str, Any]) -> None:
+        from cnnblocks_tui.image_reading import contact_sheet, load_array
+
+        images = await asyncio.to_thread(load_array, answer["images"])
+        names, labels = answer.get("class_names") or [], answer.get("labels") or []
+        hint = self.query_one("#hint-data", Label)
+        hint.update(f"{len(names)} classes, {wording.count(self._train_images())} images")
+        for pixels in self._previews():
+            width, height = pixels.size.width or 40, 2 * (pixels.size.height or 6) - 4
+            small = pixels.id == "preview-small"
+            sheet, read = contact_sheet(images, labels, names, width, height if small else 0)
+            caption = "" if small else f"{self.data.get('name', '')}: a row a class"
+            pixels.show(sheet, scale="rgb", caption=caption, read=read)
+
+    def _train_images(self) -> int:
+        return split_size(self.data, "train")
+
+    async def _refresh_recipe(self) -> None:
+        await asyncio.sleep(0.05)
+        network = self._text("network")
+        if not network:
+            return
+        self.view["network"] = network
+        try:
+            recipe = await self.app.engine.ask(
+                "recipes.show",
+                network=network,
+                name=self._text("recipe"),
+                train_images=self._train_images() or 50_000,
+            )
+        except CnnblocksError as error:
+            self._fail(str(error))
+            return
+        with self.prevent(Input.Changed, Pick.Changed):
+            for name, value in recipe.items():
+                if name in self.kinds and name not in self.edited:
+                    self._put(name, value)
+        self._refresh_needs()
+
+    def _refresh_needs(self) -> None:
+        self.in_background(self._show_needs, group="needs")
+
+    async def _show_needs(self) -> None:
+        await asyncio.sleep(0.25)
+        values = self._values()
+        if values is None:
+            return
+        try:
+            told = await self.app.engine.ask("runs.command", **self._request(values))
+            self.command = str(told.get("command", ""))
+            self._problem = ""
+            self._needs = await self.app.engine.ask("estimate", **self._estimate(values))
+        except CnnblocksError as error:
+            self._fail(str(error))
+            return
+        self._draw_needs()
+
+    def _request(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        options = {name: values[name] for name in self.edited if name in values}
+        return {
+            "network": self._text("network"),
+            "data": self._text("data").strip(),
+            "options": {"recipe": self._text("recipe"), **options},
+            "runs_dir": str(self.app.runs.runs_dir),
+        }
+
+    def _estimate(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        shape = values["input_shape"] or self.data.get("image_shape")
+        if not shape or None in shape:
+            shape = [32, 32, 3]
+        recipe = {name: values[name] for name in self.kinds if name not in NOT_RECIPE}
+        precision = values["precision"]
+        return {
+            "network": self._text("network"),
+            "input_shape": list(shape),
+            "num_classes": len(self.data.get("class_names") or []) or 10,
+            "train_images": self._train_images() or 1,
+            "recipe": recipe,
+            "precision": "float32" if precision == "auto" else precision,
+        }
+
+    def _tell(self, text: str) -> None:
+        self.query_one("#needs", Static).update(Text(text, style="dim"))
+
+    def _fail(self, text: str) -> None:
+        self._problem = text
+        color = self.app.theme_variables.get("error", "")
+        self.query_one("#needs", Static).update(Text(f"✗ {text}", style=f"bold {color}"))
+
+    def _draw_needs(self) -> None:
+        text = Text(needs_text(self._needs))
+        text.append(f"\n$ {self.command}", style="dim")
+        text.append("\nctrl+s starts it in the background", style="bold")
+        self.query_one("#needs", Static).update(text)
+
+    # Actions
+
+    def action_start(self) -> None:
+        if not self._starting:
+            self.in_background(self._start, group="start")
+
+    async def _start(self) -> None:
+        values = self._values()
+        if values is None:
+            return
+        self._starting = True
+        self._tell("Creating the run …")
+        try:
+            answer = await self.app.engine.ask("runs.create", **self._request(values))
+            path = Path(answer["path"])
+            await asyncio.to_thread(RunDirectory(path).launch)
+        except (CnnblocksError, OSError) as error:
+            self._fail(str(error))
+            return
+        finally:
+            self._starting = False
+        self.app.call_later(self.app.switch_screen, RunScreen(path))
+
+    def action_browse(self) -> None:
+        focused = self.focused
+        start = Path(self._text("data")).expanduser()
+        if focused is not None and focused.id == "field-weights":
+            dialog = open_file_dialog("Start from which weights?", Path.cwd())
+            self.app.push_screen(dialog, lambda path: self._browsed("weights", path))
+        else:
+            dialog = directory_dialog("A folder of images", start if start.is_dir() else Path.cwd())
+            self.app.push_screen(dialog, lambda path: self._browsed("data", path))
+
+    def _browsed(self, name: str, path: Path | None) -> None:
+        if path is not None:
+            self.query_one(f"#field-{name}", Input).value = str(path)
+
+    def action_reset(self) -> None:
+        for name in list(self.edited):
+            self._mark_edited(name, False)
+        with self.prevent(Input.Changed, Pick.Changed):
+            for name, start in (SETTINGS | RECIPE).items():
+                self._put(name, start)
+        self.in_background(self._refresh_recipe, group="recipe")
+
+    def action_copy_command(self) -> None:
+        if self.command:
+            self.app.copy_to_clipboard(self.command)
+            self.notify("Copied the command.")
+
+
+def _like(path: Path) -> dict[str, Any]:
+    """The form's values of a run that is to be repeated."""
+    try:
+        config = RunDirectory(path).config
+    except (CnnblocksError, OSError):
+        return {}
+    data, recipe = config.get("data") or {}, config.get("recipe") or {}
+    values = {"network": config.get("network"), "data": data.get("source") or data.get("name")}
+    settings = {name: config[name] for name in NOT_RECIPE if config.get(name) is not None}
+    own = {name: value for name, value in recipe.items() if name in RECIPE or name in SETTINGS}
+    if recipe.get("name") in CHOICES["recipe"]:
+        values["recipe"] = recipe["name"]
+    return {**values, **own, **settings}
+
+
+def device_options(answer: Any) -> list[tuple[str, str]]:
+    """What the device field offers, with how busy each device is where that is known."""
+    options = [("auto", "auto"), ("cpu", "cpu")]
+    gpus = answer.get("gpus") or answer.get("gpu") or [] if isinstance(answer, Mapping) else []
+    for index, gpu in enumerate(gpus):
+        name = gpu.get("name", "GPU") if isinstance(gpu, Mapping) else str(gpu)
+        use = gpu.get("use") if isinstance(gpu, Mapping) else None
+        busy = "" if use is None else f", {use:.0f} % busy"
+        options.append((f"gpu:{index}", f"gpu:{index}  {name}{busy}"))
+    if len(gpus) > 1:
+        options.append(("all", f"all {len(gpus)} GPUs"))
+    return options
+
+
+def split_size(data: Mapping[str, Any], name: str) -> int:
+    """How many images a split of described data has; 0 when it is not said."""
+    splits = data.get("splits") or {}
+    entry = splits.get(name) if isinstance(splits, Mapping) else None
+    if isinstance(entry, Mapping):
+        entry = entry.get("images") or sum((entry.get("class_counts") or {}).values())
+    return entry if isinstance(entry, int) else 0
+
+
+def needs_text(needs: Mapping[str, Any]) -> str:
+    """What a training needs, in a line."""
+    memory = needs.get("memory_bytes") or needs.get("memory") or {}
+    total = memory.get("total") if isinstance(memory, Mapping) else memory
+    parts = [
+        f"{wording.count(needs.get('parameters'))} parameters",
+        f"{wording.count(needs.get('multiply_adds'))} multiply-adds an image",
+        f"about {wording.size(total)} of memory",
+        f"{wording.count(needs.get('steps_per_epoch'))} steps an epoch",
+    ]
+    if needs.get("steps"):
+        parts.append(f"{wording.count(needs['steps'])} in all")
+    return " · ".join(parts)
