@@ -1,11 +1,8 @@
 """The twelve networks as people first wrote them, for `tf_keras`, and the files they left behind.
 
-Run as a program, `python originals.py FOLDER`, it writes every file of `VARIANTS` with the real
-`tf_keras`, and beside each the input and output that the model had when it was saved. At the top
-it imports nothing heavy, so that the tests can read `VARIANTS` without TensorFlow.
+Nothing heavy is imported until a model is built, so that tests can be drawn from `VARIANTS`.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +32,20 @@ class Variant:
         return "-".join(parts)
 
     @property
-    def files(self) -> list[str]:
-        """The endings of the files written: weights, a checkpoint, and a whole model if it can."""
-        whole = self.style in ("sequential", "nested", "nested-flat-head")
-        whole = whole and self.network != "googlenet"
+    def endings(self) -> list[str]:
+        """What is saved: weights, a checkpoint, and a whole model where `tf_keras` can."""
+        whole = self.style != "subclassed" and self.network != "googlenet"
         return [".h5", ".ckpt"] + ([".model.h5"] if whole else [])
+
+    @property
+    def arguments(self) -> dict:
+        """What `cnnblocks.create` needs to build the same network."""
+        activation = "softmax"
+        if self.network in ("googlenet", "nin") or self.style == "nested-flat-head":
+            activation = None
+        elif self.network in ("lenet", "alexnet", "vgg11"):
+            activation = "sigmoid"
+        return {"input_shape": self.input_shape, "classifier_activation": activation}
 
 
 SMALL = (28, 28, 1)
@@ -58,23 +64,21 @@ _STYLES = {
     "inception10": (COLOUR, ("subclassed",)),
     "resnet18": (COLOUR, ("subclassed",)),
 }
-_LARGE = ("alexnet", "vgg11", "vgg11_small")
+_SLOW = ("alexnet", "alexnet8", "vgg11", "vgg11_small", "vgg16", "nin", "googlenet")
+_UNTRAINED = ("baseline", "lenet", "inception10", "resnet18")
+_TRAINED = ("baseline", "lenet5")
 
 
 def _variants() -> list[Variant]:
     variants = []
     for network, (shape, styles) in _STYLES.items():
-        for style in styles:
-            variants.append(Variant(network, style, shape))
-            if network in _LARGE:
-                continue
-            variants.append(Variant(network, style, shape, freeze=1, counting=True))
-            variants.append(Variant(network, style, shape, freeze=2))
-        if network not in _LARGE:
-            variants.append(Variant(network, styles[-1], shape, untrained=True))
-    variants.append(Variant("vgg11", "nested", (32, 32, 1), freeze=3))
-    variants += [Variant(name, "subclassed", COLOUR, train=True) for name in ("baseline", "lenet5")]
-    variants += [Variant(name, "sequential", COLOUR, train=True) for name in ("baseline", "lenet5")]
+        for number, style in enumerate(styles):
+            variants.append(Variant(network, style, shape, freeze=number, counting=number == 0))
+            if network not in _SLOW:
+                variants.append(Variant(network, style, shape, freeze=number + 2))
+            if network in _TRAINED:
+                variants.append(Variant(network, style, shape, train=True))
+        variants.append(Variant(network, styles[-1], shape, untrained=network in _UNTRAINED))
     return variants
 
 
@@ -90,8 +94,9 @@ def build(variant: Variant):
         _spend_names(tfk)
     make = globals()[f"_{variant.network}_{variant.style.replace('-', '_')}"]
     model = make(tfk, variant.input_shape)
-    model.build((None, *variant.input_shape))
-    model(tfk.backend.zeros((1, *variant.input_shape)))
+    if not variant.train:  # else `fit` builds it, and puts the model's name before its variables'
+        model.build((None, *variant.input_shape))
+        model(tfk.backend.zeros((1, *variant.input_shape)))
     return model
 
 
@@ -548,8 +553,8 @@ def train(model, shape) -> None:
     model.fit(images, generator.integers(0, 10, 32), epochs=2, batch_size=8, verbose=0)
 
 
-def write(variant: Variant, folder: Path) -> None:
-    """Write the variant's files, and `LABEL.npz` with an input `x` and its output `y`."""
+def save(variant: Variant, folder: Path):
+    """Save the variant in every way it can be; return the files, an input and its output."""
     import numpy as np
 
     model = build(variant)
@@ -561,23 +566,14 @@ def write(variant: Variant, folder: Path) -> None:
         freeze(model, variant.freeze)
     x = np.random.default_rng(5).random((2, *variant.input_shape), dtype="float32")
     y = model(x, training=False).numpy()
-    np.savez(folder / f"{variant.label}.npz", x=x, y=y)
-    for ending in variant.files:
-        path = str(folder / f"{variant.label}{ending}")
-        model.save(path) if ending == ".model.h5" else model.save_weights(path)
-    trainable = [(weight.name, weight.numpy()) for weight in model.trainable_weights]
-    np.savez(
-        folder / f"{variant.label}.trainable.npz",
-        names=np.array([name for name, _ in trainable]),
-        **{f"v{index}": value for index, (_, value) in enumerate(trainable)},
-    )
+    files = [folder / f"{variant.label}{ending}" for ending in variant.endings]
+    for file in files:
+        (model.save if ".model." in file.name else model.save_weights)(str(file))
+    return files, x, y
 
 
-def write_all(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for variant in VARIANTS:
-        write(variant, folder)
-
-
-if __name__ == "__main__":
-    write_all(Path(sys.argv[1]))
+def dump(variant: Variant) -> list[tuple]:
+    """Return names and values of all trainable variables, as the courses wrote them to a file."""
+    model = build(variant)
+    randomize(model)
+    return [(weight.name, weight.numpy()) for weight in model.trainable_variables]
