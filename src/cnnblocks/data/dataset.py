@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 
+from cnnblocks.data import cache
 from cnnblocks.data.errors import DataError
 from cnnblocks.data.images import WORKERS, ArrayImages, Images, as_array
 from cnnblocks.data.memory import image_budget
 from cnnblocks.data.preprocessing import Preprocessing
 
 _CHUNK = 256
+_WORTH_KEEPING = 500
 
 
 class Split:
@@ -130,6 +133,9 @@ class Split:
     ) -> "Split":
         """Decode and resize once what would otherwise be done in every epoch, if it fits.
 
+        What was decoded from many files is kept on disk for the next time (see
+        `cnnblocks.data.cache`), until a file's size or time of change is another.
+
         Args:
             preprocessing: What the network takes.
             progress: Called with the number of images done and in all.
@@ -146,8 +152,7 @@ class Split:
         needed = len(self) * int(np.prod(preprocessing.input_shape))
         if needed > (image_budget() if self.memory is None else self.memory):
             return self
-        array = np.empty((len(self), *preprocessing.input_shape), np.uint8)
-        self._fill(array, preprocessing, progress)
+        array = self._prepared(preprocessing, progress)
         return Split(ArrayImages(array), self.labels, self.class_names, memory=self.memory)
 
     def sample(self, per_class: int, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
@@ -184,6 +189,20 @@ class Split:
         digest.update("\0".join(self.class_names).encode())
         digest.update(self._images.digest(self.indices))
         return digest.hexdigest()
+
+    def _prepared(
+        self, preprocessing: Preprocessing, progress: Callable[[int, int], None] | None
+    ) -> np.ndarray:
+        array = np.empty((len(self), *preprocessing.input_shape), np.uint8)
+        if isinstance(self._images, ArrayImages) or len(self) < _WORTH_KEEPING:
+            self._fill(array, preprocessing, progress)
+            return array
+        how = f"1 {PIL.__version__} {preprocessing.input_shape} {preprocessing.resize}"
+        key = self._images.version(self.indices, how)
+        if not cache.read(key, array):
+            self._fill(array, preprocessing, progress)
+            cache.write(key, array)
+        return array
 
     def _fill(
         self,

@@ -222,10 +222,18 @@ class FileImages:
         """Return a digest of these files' names and sizes, and of the contents of a few."""
         digest = hashlib.blake2b(digest_size=16)
         for i in indices:
-            digest.update(f"{self.names[i]}\0{self.path(i).stat().st_size}\n".encode())
+            digest.update(f"{self.names[i]}\0{_status(self.path(i)).st_size}\n".encode())
         for i in _spread(indices):
             digest.update(self.path(i).read_bytes())
         return digest.digest()
+
+    def version(self, indices: np.ndarray, how: str) -> str:
+        """Return a digest of these files' paths, sizes and times of change, and of `how`."""
+        digest = hashlib.blake2b(f"{how}\n{self.root}\n".encode(), digest_size=16)
+        for i in indices:
+            status = _status(self.path(i))
+            digest.update(f"{self.names[i]}\0{status.st_size} {status.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
 
     def _probe(self) -> Shape:
         shapes = {image_shape(self.path(i)) for i in _spread(np.arange(len(self)))}
@@ -234,6 +242,13 @@ class FileImages:
 
 
 Images = ArrayImages | FileImages
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise DataError(f"The image {path} is not there any more: {error.strerror}.") from error
 
 
 def _only(sizes: set[int]) -> int | None:
