@@ -13,11 +13,6 @@ _SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
 CONVOLUTIONS = (*_CONVOLUTION, *_TRANSPOSED, *_DEPTHWISE, *_SEPARABLE)
 
 
-def is_known(operation: Any) -> bool:
-    """Whether `operation` is a layer whose multiply-adds have a formula here."""
-    return isinstance(operation, (*CONVOLUTIONS, layers.Dense))
-
-
 def multiply_adds(operation: Any, input_shape: tuple, output_shape: tuple) -> int | None:
     """Return the multiply-adds of one call for one image; `None` if there is no formula.
 

@@ -14,7 +14,7 @@ from cnnblocks.analysis.arithmetic import multiply_adds
 from cnnblocks.analysis.errors import AnalysisError
 from cnnblocks.analysis.layer_table import LayerTable, Row, Totals
 from cnnblocks.analysis.receptive_field import Field
-from cnnblocks.analysis.trace import Call, trace
+from cnnblocks.networks.calls import Call, trace
 
 _INVISIBLE = {"ConvertToTensor", "Cast"}
 _VIEWS = (keras.layers.Flatten, keras.layers.Reshape)
@@ -119,7 +119,7 @@ class _Builder:
             self.fields[id(tensor)] = receptive_field.of_image(dimensions) if dimensions else None
             self.origins[id(tensor)] = [name]
             operation = keras.layers.InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype)
-            call = Call(operation, [], [tensor])
+            call = Call(operation, (), {}, [tensor])
             rows.append(self._row(call, name, name, 0, []))
         return rows
 

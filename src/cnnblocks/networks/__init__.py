@@ -3,6 +3,7 @@
 from cnnblocks.networks.alexnet import AlexNet, AlexNet8
 from cnnblocks.networks.baseline import Baseline
 from cnnblocks.networks.errors import NetworkError
+from cnnblocks.networks.fold import fold_batch_norm
 from cnnblocks.networks.frame import Frame
 from cnnblocks.networks.inception import GoogLeNet, Inception10
 from cnnblocks.networks.lenet import LeNet, LeNet5
@@ -43,6 +44,7 @@ __all__ = [
     "VGG16",
     "VGG19",
     "create",
+    "fold_batch_norm",
     "get",
     "list_networks",
     "network",

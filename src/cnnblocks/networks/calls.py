@@ -1,13 +1,11 @@
 """Every call of a layer in a model, with what is called inside layers, as a tree."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import tree
-
-from cnnblocks.analysis.arithmetic import is_known
 
 
 @dataclass
@@ -16,7 +14,8 @@ class Call:
 
     Attributes:
         operation: The `keras.Operation`, most often a `keras.Layer`.
-        inputs: The symbolic tensors it got.
+        args: The positional arguments of the call.
+        kwargs: The keyword arguments of the call.
         outputs: The symbolic tensors it gave.
         children: The calls made inside, each after those it takes its inputs from.
         inner_inputs: The symbolic tensors that stand for `inputs` inside.
@@ -24,11 +23,17 @@ class Call:
     """
 
     operation: Any
-    inputs: list[Any]
+    args: Any
+    kwargs: Any
     outputs: list[Any]
     children: list["Call"] = field(default_factory=list)
     inner_inputs: list[Any] = field(default_factory=list)
     inner_outputs: list[Any] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic tensors among the arguments."""
+        return tensors((self.args, self.kwargs))
 
     @property
     def name(self) -> str:
@@ -38,69 +43,73 @@ class Call:
         return type(self.operation).__name__.lower()
 
 
-def trace(model: keras.Model, inputs: Any) -> Call:
+def trace(
+    model: keras.Model, inputs: Any, opens: Callable[[keras.Layer], bool] | None = None
+) -> Call:
     """Call `model` on symbolic `inputs` and return the tree of calls.
 
     A layer that holds other layers is opened by running its `call` on symbolic tensors, which gives
-    a graph of what it calls; no values are computed and no weights are read.
+    a graph of what it calls; no values are computed and no weights are read. A layer whose `call`
+    cannot take symbolic tensors stays closed.
+
+    Args:
+        model: The model.
+        inputs: Symbolic tensors in the structure that the model takes.
+        opens: Whether to open a layer that holds others; all are opened if not given.
     """
-    root = Call(model, _tensors(inputs), [])
-    _open(root, (inputs,), {})
+    root = Call(model, (inputs,), {}, [])
+    _open(root, opens or (lambda layer: True))
     root.outputs = root.inner_outputs
     return root
 
 
-def _open(call: Call, args: Any, kwargs: Any) -> None:
+def tensors(structure: Any) -> list[Any]:
+    """The symbolic tensors in a structure, in order."""
+    return [x for x in tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
+
+
+def sublayers(layer: keras.Layer) -> Iterator[keras.Layer]:
+    """The layers that `layer` holds in attributes, or in lists, tuples and dicts there.
+
+    An activation is left out: it belongs to the layer's own arithmetic.
+    """
+    attributes = {name: value for name, value in vars(layer).items() if name != "activation"}
+    for value in tree.flatten(list(attributes.values())):
+        if isinstance(value, keras.Layer):
+            yield value
+
+
+def _open(call: Call, opens: Callable[[keras.Layer], bool]) -> None:
     inner = {id(x): keras.Input(batch_shape=x.shape, dtype=x.dtype) for x in call.inputs}
-    args, kwargs = tree.map_structure(lambda x: inner.get(id(x), x), (args, kwargs))
+    args, kwargs = tree.map_structure(lambda x: inner.get(id(x), x), (call.args, call.kwargs))
     call.inner_inputs = list(inner.values())
-    outputs = _tensors(call.operation.call(*args, **kwargs))
+    graph = keras.Model(call.inner_inputs, tensors(call.operation.call(*args, **kwargs)))
     children: list[Call] = []
 
     def record(operation: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = operation(*args, **kwargs)
-        child = Call(operation, _tensors((args, kwargs)), _tensors(outputs))
-        if _has_layers_to_show(operation):
-            _open_if_possible(child, args, kwargs)
+        child = Call(operation, args, kwargs, tensors(outputs))
+        if isinstance(operation, keras.Layer) and any(sublayers(operation)) and opens(operation):
+            _open_if_possible(child, opens)
         children.append(child)
         return outputs
 
-    graph = keras.Model(call.inner_inputs, outputs)
     copy = keras.models.clone_model(
         graph,
         input_tensors=graph.input,
         clone_function=lambda operation: operation,
         call_function=record,
     )
-    call.inner_outputs = _tensors(copy.outputs)
+    call.inner_outputs = tensors(copy.outputs)
     call.children = _in_reading_order(children, call.inner_outputs)
 
 
-def _open_if_possible(call: Call, args: Any, kwargs: Any) -> None:
+def _open_if_possible(call: Call, opens: Callable[[keras.Layer], bool]) -> None:
     try:
-        _open(call, args, kwargs)
+        _open(call, opens)
     except Exception:
-        # A layer whose call needs real tensors stays closed; Keras raises whatever it meets there.
+        # Whatever a foreign layer raises when its call meets symbolic tensors.
         call.children = []
-
-
-def _tensors(structure: Any) -> list[Any]:
-    return [x for x in tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
-
-
-def _has_layers_to_show(operation: Any) -> bool:
-    return (
-        isinstance(operation, keras.Layer)
-        and not is_known(operation)
-        and any(True for _ in sublayers(operation))
-    )
-
-
-def sublayers(layer: keras.Layer) -> Iterable[keras.Layer]:
-    """The layers that are attributes of `layer`, or in lists, tuples and dicts that are."""
-    for value in tree.flatten(list(vars(layer).values())):
-        if isinstance(value, keras.Layer):
-            yield value
 
 
 def _in_reading_order(calls: list[Call], outputs: list[Any]) -> list[Call]:
