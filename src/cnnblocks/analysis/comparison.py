@@ -151,6 +151,7 @@ class Comparison:
         for number, row in enumerate(self.rows):
             _draw(axes, row, number, row.network if names.count(row.network) == 1 else row.run)
         axes.set(xlabel="seconds of training", ylabel="accuracy")
+        axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
         if path is not None:
@@ -279,7 +280,9 @@ def _draw(axes: Any, row: ComparedRun, number: int, label: str) -> None:
     values = [epoch.get(name) for epoch in row.history]
     axes.plot(times, values, color=color, marker=marker, markersize=4, label=label)
     if row.measured_on == "test" and times:
-        axes.plot(times[-1], row.accuracy, color=color, marker="*", markersize=13)
+        label = "on the test images" if number == 0 else None
+        star = {"marker": "*", "markersize": 13, "linestyle": "", "label": label}
+        axes.plot(times[-1], row.accuracy, color=color, **star)
 
 
 def _cell(name: str, value: Any) -> str:

@@ -27,9 +27,9 @@ def curves(series: Mapping[str, Sequence[float]], width: int = 64, height: int =
     Example:
 
         >>> print(curves({"accuracy": [0.2, 0.7, 0.9]}, width=10, height=3))
-        0.900 ┤      ⢀⡠⠤⠒
-              │  ⢀⡠⠊⠁
-        0.200 ┤⡠⠊⠁
+        0.900 ┤     ⣀⠤⠔⠒⠉
+              │  ⢀⠔⠉
+        0.200 ┤⡠⠒⠁
                epoch 1 to 3    ⠒ accuracy
     """
     values = [value for points in series.values() for value in points]

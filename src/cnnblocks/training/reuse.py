@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnnblocks.runs import RunDirectory, RunError
+from cnnblocks.runs.files import plain
 from cnnblocks.training.config import TrainingConfig
 from cnnblocks.training.errors import TrainingError
 
@@ -54,5 +55,6 @@ def _same(config: TrainingConfig, run: RunDirectory) -> bool:
 
 
 def _essence(config: TrainingConfig) -> dict[str, Any]:
-    essence = {name: getattr(config, name) for name in _DECISIVE}
-    return essence | {name: config.data[name] for name in ("limit", "fingerprint")}
+    values = plain(config.to_dict())
+    essence = {name: values[name] for name in _DECISIVE}
+    return essence | {name: values["data"][name] for name in ("limit", "fingerprint")}
