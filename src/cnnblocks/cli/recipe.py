@@ -16,12 +16,20 @@ from cnnblocks.cli.options import json_option, print_json
     metavar="N",
     help="How many training images there are, which recipe 'default' depends on.",
 )
+@click.option(
+    "--size",
+    default=32,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="PIXELS",
+    help="Height of the network's input, on which augmentation depends.",
+)
 @json_option
-def recipe(network: str, name: str, train_images: int, as_json: bool) -> None:
+def recipe(network: str, name: str, train_images: int, size: int, as_json: bool) -> None:
     """Show a recipe of NETWORK as TOML, to change and give to `cnnblocks train --config`."""
     from cnnblocks.training import recipe as find
 
-    found = find(network, name, images=train_images)
+    found = find(network, name, images=train_images, size=size)
     if as_json:
         print_json(found.to_dict())
     else:

@@ -70,13 +70,13 @@ def plan(
         CnnblocksError: Something asked for is not possible; the message says what.
     """
     _check(freeze, options)
-    chosen = _recipe(network, recipe, 0, overrides)
+    chosen = _recipe(network, recipe, overrides)
     backend = select_backend(backend)
     names = devices.use(device, backend)
     spec = _spec(network)
     dataset = _load(str(data), chosen, seed, images)
-    chosen = _recipe(network, recipe, len(dataset.train), overrides)
     shape = chosen.input_shape or _input_shape(spec, dataset, chosen)
+    chosen = _recipe(network, recipe, overrides, images=len(dataset.train), size=shape[0])
     preprocessing = Preprocessing.from_dict(
         {"input_shape": shape, "resize": chosen.resize, "scaling": chosen.scaling}
     ).fit(dataset.train)
@@ -116,10 +116,10 @@ def prepare(config: TrainingConfig) -> Prepared:
 
 
 def _recipe(
-    network: str, recipe: str | Recipe, images: int, overrides: Mapping[str, Any] | None
+    network: str, recipe: str | Recipe, overrides: Mapping[str, Any] | None, **data: int
 ) -> Recipe:
     if isinstance(recipe, str):
-        recipe = named_recipe(network, recipe, images=images)
+        recipe = named_recipe(network, recipe, **data)
     return recipe.override(overrides or {})
 
 
@@ -176,6 +176,8 @@ def _build(config: TrainingConfig, dataset: Dataset, names: list[str]) -> Prepar
 
     keras.utils.set_random_seed(config.seed)
     model = _create(config)
+    if config.recipe.kernel_initializer:
+        _draw_kernels(model, config.recipe.kernel_initializer)
     if config.weights:
         from cnnblocks.weights import load_weights
 
@@ -198,6 +200,15 @@ def _create(config: TrainingConfig) -> Any:
         dtype=config.precision,
         **recipe.network_args,
     )
+
+
+def _draw_kernels(model: Any, initializer: str) -> None:
+    import keras
+
+    for weight in model.trainable_variables:
+        if weight.name == "kernel":
+            # One initializer draws the same values for the same shape, so each has its own.
+            weight.assign(keras.initializers.get(initializer)(weight.shape, weight.dtype))
 
 
 def _freeze_backbone(model: Any) -> None:

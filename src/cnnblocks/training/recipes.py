@@ -54,6 +54,8 @@ class Recipe:
         classifier_activation: Of the network's output: `"softmax"`, `"sigmoid"` or `None`.
         outputs: What the loss takes the output for; `"auto"` is what fits the activation.
         network_args: Further arguments of the network.
+        kernel_initializer: Draws the first values of all kernels, as `"he_normal"`; `None` leaves
+            those of the network.
         best_by: The metric that chooses the weights to keep.
         early_stopping: Epochs without improvement of `best_by` after which training ends.
 
@@ -90,6 +92,7 @@ class Recipe:
     classifier_activation: str | None = "softmax"
     outputs: str = "auto"
     network_args: dict[str, Any] = field(default_factory=dict)
+    kernel_initializer: str | None = None
     best_by: str = "val_loss"
     early_stopping: int | None = None
 
@@ -113,14 +116,14 @@ class Recipe:
 
         Args:
             values: From field names to values. `network_args` and `augmentation` are merged, so
-                that one entry can be changed alone.
+                that one entry can be changed alone. TOML's `"none"` stands for `None`.
 
         Raises:
             RecipeError: There is no such field, or the value is not possible.
         """
-        changes = dict(values)
-        for name in changes:
+        for name in values:
             _check_name(name)
+        changes = {name: _read(name, value) for name, value in values.items()}
         for name in ("network_args", "augmentation"):
             if name in changes:
                 changes[name] = {**getattr(self, name), **changes[name]}
@@ -141,10 +144,11 @@ class Recipe:
         return cls().override(values)
 
     def to_toml(self) -> str:
-        """The fields as a TOML file, with those that are `None` left out."""
+        """The fields as a TOML file, which has `"none"` for `None`."""
         import tomlkit
 
-        return tomlkit.dumps({k: v for k, v in self.to_dict().items() if v is not None})
+        values = self.to_dict()
+        return tomlkit.dumps({k: "none" if v is None else v for k, v in values.items()})
 
 
 def _check_name(name: str) -> None:
@@ -153,6 +157,15 @@ def _check_name(name: str) -> None:
         close = get_close_matches(name, known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else f" It has: {', '.join(known)}."
         raise RecipeError(f"A recipe has no field {name!r}.{hint}")
+
+
+def _read(name: str, value: Any) -> Any:
+    return None if value == "none" and name in _OPTIONAL else value
+
+
+_OPTIONAL = {entry.name for entry in fields(Recipe) if entry.default is None} | {
+    "classifier_activation"
+}
 
 
 def _number(value: Any) -> bool:
@@ -195,6 +208,7 @@ _CHECKS: dict[str, tuple[Any, str]] = {
     "outputs": _one_of(*OUTPUTS),
     "augmentation": (lambda v: isinstance(v, dict), "a table"),
     "network_args": (lambda v: isinstance(v, dict), "a table"),
+    "kernel_initializer": _one_of(None, "glorot_uniform", "he_normal", "he_uniform"),
     "best_by": _one_of(*BEST_BY),
     "early_stopping": (
         lambda v: v is None or (_whole(v) and v >= 1),
@@ -203,7 +217,7 @@ _CHECKS: dict[str, tuple[Any, str]] = {
 }
 
 
-def recipe(network: str, name: str = "default", *, images: int = 50_000) -> Recipe:
+def recipe(network: str, name: str = "default", *, images: int = 50_000, size: int = 32) -> Recipe:
     """The recipe of a network.
 
     Args:
@@ -211,6 +225,7 @@ def recipe(network: str, name: str = "default", *, images: int = 50_000) -> Reci
         name: `"default"`, ours; or `"original"`, what the courses and articles that the network
             comes from did, flaws included.
         images: How many training images there are; `"default"` depends on it.
+        size: Height of the network's input; `"default"` augments large images more.
 
     Returns:
         A `Recipe`; change it with `override`.
@@ -224,37 +239,32 @@ def recipe(network: str, name: str = "default", *, images: int = 50_000) -> Reci
         'adam'
     """
     if name == "default":
-        return _default(network, images)
+        return _default(network, images, size)
     if name == "original":
         return _original(network)
     raise RecipeError(f"The recipe must be one of {', '.join(RECIPES)}. Received: {name!r}")
 
 
-_PLAIN = {"alexnet", "vgg11", "vgg11_small", "vgg13", "vgg19", "nin", "googlenet"}
+_PLAIN = {"alexnet", "vgg11", "vgg11_small", "nin", "googlenet"}
 """Networks without normalisation, which need more care at the start."""
 
 _SIGMOID = {"lenet", "lenet5"}
 
 
-def _default(network: str, images: int) -> Recipe:
+def _default(network: str, images: int, size: int) -> Recipe:
     small = images < 10_000
     base = Recipe(
         epochs=15 if small else 10,
         batch_size=32 if small else 128,
-        augmentation={"shift": 1} if small else {"shift": 4},
+        augmentation={"shift": size // 16 if small else size // 8},
         learning_rate=2e-3,
         weight_decay=0.01,
     )
     if network in _SIGMOID:
-        return base.override({"learning_rate": 0.01, "weight_decay": 0.0, "augmentation": {}})
+        return base.override({"learning_rate": 0.01, "weight_decay": 0.0})
     if network in _PLAIN:
-        return base.override(
-            {
-                "learning_rate": 5e-4,
-                "clip_norm": 1.0,
-                "network_args": {"kernel_initializer": "he_normal"},
-            }
-        )
+        care = {"learning_rate": 5e-4, "clip_norm": 1.0, "kernel_initializer": "he_normal"}
+        return base.override(care)
     return base
 
 
