@@ -1,9 +1,6 @@
 """What is in a data set, and how its images look."""
 
-import uuid
-
-import numpy as np
-
+from cnnblocks.engine.arrays import save_array
 from cnnblocks.engine.registry import Context, method
 
 PREVIEW_SIZE = 48
@@ -40,10 +37,3 @@ def preview(context: Context, source: str, per_class: int = 2, seed: int = 0) ->
         "class_names": list(dataset.class_names),
         "description": dataset.to_dict(),
     }
-
-
-def save_array(context: Context, array: np.ndarray) -> str:
-    """Write an array to the engine's folder and return its path."""
-    path = context.folder / f"{uuid.uuid4().hex}.npy"
-    np.save(path, array)
-    return str(path)

@@ -30,12 +30,3 @@ def summarize_network(
     arguments = {"input_shape": shape, "num_classes": num_classes, **(network_args or {})}
     model = networks.outline(network, **arguments)
     return analysis.summarize(model, batch_size=batch_size).to_json()
-
-
-@method("models.summary")
-def summarize_file(context: Context, path: str, batch_size: int = 1) -> dict:
-    """The layer table of a run's model or of a `.keras` file."""
-    from cnnblocks import analysis
-    from cnnblocks.training.evaluation import open_model
-
-    return analysis.summarize(open_model(path).model, batch_size=batch_size).to_json()

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnblocks.errors import CnnblocksError
 
-_HOMES = ("networks", "data", "training")
+_HOMES = ("networks", "data", "training", "prediction", "devices")
 
 
 class EngineError(CnnblocksError, ValueError):

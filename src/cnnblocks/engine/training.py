@@ -37,7 +37,7 @@ def estimate(
         dtype=precision,
         **chosen.network_args,
     )
-    return analysis.requirements(
+    return analysis.estimate_requirements(
         analysis.summarize(model, batch_size=chosen.batch_size),
         optimizer=chosen.optimizer,
         ema=chosen.ema is not None,
