@@ -153,6 +153,8 @@ class Comparison:
         axes.set(xlabel="seconds of training", ylabel="accuracy")
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
+        if any(row.measured_on == "test" for row in self.rows):
+            axes.plot([], [], "*", markersize=9, color="grey", label="test images")
         axes.legend(fontsize=8)
         if path is not None:
             save(figure, Path(path))
@@ -280,9 +282,7 @@ def _draw(axes: Any, row: ComparedRun, number: int, label: str) -> None:
     values = [epoch.get(name) for epoch in row.history]
     axes.plot(times, values, color=color, marker=marker, markersize=4, label=label)
     if row.measured_on == "test" and times:
-        label = "on the test images" if number == 0 else None
-        star = {"marker": "*", "markersize": 13, "linestyle": "", "label": label}
-        axes.plot(times[-1], row.accuracy, color=color, **star)
+        axes.plot(times[-1], row.accuracy, color=color, marker="*", markersize=13)
 
 
 def _cell(name: str, value: Any) -> str:

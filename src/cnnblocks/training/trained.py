@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from cnnblocks.data import Preprocessing
 from cnnblocks.runs import RunDirectory
-from cnnblocks.training import checkpoint, facts, optimizers
+from cnnblocks.training import checkpoint, optimizers
 from cnnblocks.training.config import TrainingConfig
 from cnnblocks.training.errors import TrainingError
+from cnnblocks.training.facts import Facts
+from cnnblocks.training.facts import read as read_facts
 
 _FILES = (".keras", ".h5", ".hdf5", ".ckpt", ".index", ".txt", ".json")
 _INPUT_RANGES = ("0..1", "-1..1", "raw")
@@ -61,6 +63,7 @@ class TrainedModel:
         run: The run it comes from, or `None`.
         weights: Which of the run's weights: `"best"`, `"last"` or `"epoch-0001"`.
         epoch: After which epoch; `None` when unknown.
+        facts: What the file says of itself; `None` for a foreign one.
     """
 
     model: Any
@@ -70,7 +73,8 @@ class TrainedModel:
     name: str
     run: RunDirectory | None = None
     weights: str = ""
-    epoch: int | None = field(default=None)
+    epoch: int | None = None
+    facts: Facts | None = None
 
     @property
     def num_classes(self) -> int:
@@ -152,7 +156,7 @@ def _from_checkpoint(run: RunDirectory, name: str | None) -> TrainedModel:
         there = f"It has: {', '.join(found)}." if found else "It has none yet."
         raise ModelFileError(f"{run.id} has no weights called {name!r}. {there}")
     config = TrainingConfig.from_dict(run.config)
-    about = facts.Facts.of(config)
+    about = Facts.of(config)
     model = _build(about, config.precision)
     if name == "last" and config.recipe.ema is not None:
         _load_averages(model, config, found[name].weights)
@@ -175,7 +179,7 @@ def _load_averages(model: Any, config: TrainingConfig, path: Path) -> None:
 def _from_file(path: Path, hints: Hints) -> TrainedModel:
     if not path.is_file() and not path.with_name(path.name + ".index").is_file():
         raise ModelFileError(f"There is no model file {path}.")
-    about = facts.read(path) if path.is_file() else None
+    about = read_facts(path) if path.is_file() else None
     if about is None:
         return _from_foreign_file(path, hints)
     if path.suffix == ".keras":
@@ -186,7 +190,7 @@ def _from_file(path: Path, hints: Hints) -> TrainedModel:
     return _with_facts(model, about, path.name)
 
 
-def _build(about: facts.Facts, dtype: str | None = None) -> Any:
+def _build(about: Facts, dtype: str | None = None) -> Any:
     from cnnblocks import networks
 
     preprocessing = Preprocessing.from_dict(about.preprocessing)
@@ -203,13 +207,14 @@ def _build(about: facts.Facts, dtype: str | None = None) -> Any:
     )
 
 
-def _with_facts(model: Any, about: facts.Facts, name: str) -> TrainedModel:
+def _with_facts(model: Any, about: Facts, name: str) -> TrainedModel:
     return TrainedModel(
         model=model,
         preprocessing=Preprocessing.from_dict(about.preprocessing),
         class_names=about.class_names,
         logits=about.classifier_activation is None,
         name=name,
+        facts=about,
     )
 
 
