@@ -5,6 +5,7 @@ both with Keras' own preprocessing layers. Ours and the peer's epochs alternate.
 """
 
 import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -106,16 +107,18 @@ def main():
     options = parser.parse_args()
     scale = 1 if options.short else 5
     with tempfile.TemporaryDirectory() as scratch:
+        os.environ["CNNBLOCKS_CACHE_DIR"] = str(Path(scratch) / "cache")
         small = make_folder(Path(scratch) / "small", 2000 * scale, 32, 32)
         large = make_folder(Path(scratch) / "large", 100 * scale, 375, 500)
         rows = [
-            folder_row("32 px JPEG files, one epoch", small, CIFAR, 1, None),
-            folder_row("32 px JPEG files, five epochs, cached", small, CIFAR, 5, None),
+            folder_row("32 px JPEG files, five epochs, first run", small, CIFAR, 5, None),
+            folder_row("32 px JPEG files, five epochs, later runs", small, CIFAR, 5, None),
             folder_row("32 px JPEG files, streamed", small, CIFAR, 1, 0),
             folder_row("500 x 375 JPEG files to 224 px, streamed", large, PHOTO, 1, 0),
         ]
-    if options.folder:
-        rows.append(folder_row(f"{options.folder}, five epochs", options.folder, CIFAR, 5, None))
+        if options.folder:
+            name = f"{options.folder.name}, five epochs"
+            rows.append(folder_row(name, options.folder, CIFAR, 5, None))
     pixels = np.random.default_rng(0).integers(0, 256, (10_000 * scale, *CIFAR), dtype=np.uint8)
     labels = np.arange(len(pixels)) % 10
     split = data.Split(data.images.ArrayImages(pixels), labels, [str(i) for i in range(10)])

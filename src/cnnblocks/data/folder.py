@@ -109,10 +109,10 @@ def _folders(root: Path) -> list[Path]:
 def _images(root: Path, folder: Path) -> Iterator[str]:
     for directory, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not _hidden(name)]
+        inside = Path(directory).relative_to(root).as_posix()
         for name in files:
-            path = Path(directory, name)
-            if not _hidden(name) and path.suffix.lower() in EXTENSIONS:
-                yield path.relative_to(root).as_posix()
+            if not _hidden(name) and name[name.rfind(".") :].lower() in EXTENSIONS:
+                yield f"{inside}/{name}"
 
 
 def _hidden(name: str) -> bool:
