@@ -5,17 +5,7 @@ from typing import Any
 
 import click
 
-
-def _shape(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
-) -> tuple[int, int, int] | None:
-    if value is None:
-        return None
-    try:
-        height, width, channels = (int(part) for part in value.lower().split("x"))
-    except ValueError:
-        raise click.BadParameter("expected height x width x channels, such as 32x32x3.") from None
-    return height, width, channels
+from cnnblocks.cli.options import Shape
 
 
 def _arguments(
@@ -40,7 +30,7 @@ def _literal(text: str) -> Any:
 
 input_shape_option = click.option(
     "--input-shape",
-    callback=_shape,
+    type=Shape(),
     metavar="HxWxC",
     help="Height, width and channels of one image.  [default: the network's own]",
 )
