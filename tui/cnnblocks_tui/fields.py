@@ -64,7 +64,7 @@ class Kind:
         if self.name in CHOICES:
             return None if text == "none" and self.name != "validation" else text
         if self.name == "seed":
-            return _number(text, int, lambda value: value >= 0, "a whole number from 0 on")
+            return _number(text, int, lambda value: value >= 0, "a whole number, 0 or more")
         if self.name in ("input_shape",):
             return None if _is_none(text) else _shape(text)
         if self.name in ("augmentation", "network_args"):
@@ -81,11 +81,11 @@ class Kind:
         if optional and _is_none(text):
             return None
         if self.name in POSITIVE:
-            return _number(text, int, lambda value: value > 0, "a whole number from 1 on")
+            return _number(text, int, lambda value: value > 0, "a whole number, 1 or more")
         if self.name in SHARES:
-            return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+            return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to 0.99")
         if isinstance(self.start, int | float) or self.name == "clip_norm":
-            return _number(text, float, lambda value: value >= 0, "a number from 0 on")
+            return _number(text, float, lambda value: value >= 0, "a number, 0 or more")
         return text
 
     def write(self, value: Any) -> str:
@@ -120,7 +120,7 @@ def _number(text: str, kind: Any, holds: Any, expected: str) -> Any:
 def _shape(text: str) -> list[int]:
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) for part in parts):
-        raise FieldError("expected height x width x channels, such as 32x32x3")
+        raise FieldError("expected such as 32x32x3")
     return [int(part) for part in parts]
 
 

@@ -1,5 +1,6 @@
 """Runs as a view needs them, read from their files; everything here is called in a thread."""
 
+import socket
 from array import array
 from collections import deque
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Any
 
 from cnnblocks.errors import CnnblocksError
 from cnnblocks.runs import EventTail, RunDirectory, RunSummary, Status
+from cnnblocks_tui import wording
 
 STATE_SIGNS = {
     "queued": "◌",
@@ -105,6 +107,8 @@ class RunFeed:
         self.state, self.problem = "unreadable", ""
         self.status = Status()
         self._tail: EventTail | None = None
+        self._process: Any = None
+        self._use: tuple[str, ...] = ()
         self._begin()
 
     def _begin(self) -> None:
@@ -133,6 +137,7 @@ class RunFeed:
         self.run.reload()
         self.run.config  # noqa: B018 - read here, in the thread
         self.status, self.state = self.run.status, self.run.state
+        self._use = self._measure_process()
         events = self._tail.poll(4 << 20)
         if self._tail.restarts != self.restarts:
             restarts = self._tail.restarts
@@ -141,6 +146,24 @@ class RunFeed:
         for event in events:
             self._take(event)
         return bool(events)
+
+    def process_use(self) -> tuple[str, ...]:
+        """The training process' share of the processor and its memory, in words."""
+        return self._use
+
+    def _measure_process(self) -> tuple[str, ...]:
+        pid, here = self.status.pid, self.status.host == socket.gethostname()
+        if pid is None or not here or self.state not in ("running", "stopping"):
+            return ()
+        import psutil
+
+        try:
+            if self._process is None or self._process.pid != pid:
+                self._process = psutil.Process(pid)
+            use, memory = self._process.cpu_percent(), self._process.memory_info().rss
+        except psutil.Error:
+            return ()
+        return f"CPU {use:.0f} %", f"memory {wording.size(memory)}"
 
     def _take(self, event: Mapping[str, Any]) -> None:
         name, moment = event.get("event"), float(event.get("time") or 0.0)

@@ -85,6 +85,7 @@ class NewRunScreen(Place):
         self.given = dict(values or {})
         self.kinds = {name: Kind(name, start) for name, start in (SETTINGS | RECIPE).items()}
         self.edited: set[str] = set()
+        self._filled = {name: kind.write(kind.start) for name, kind in self.kinds.items()}
         self.data: Mapping[str, Any] = {}
         self.command = ""
         self._problem = ""
@@ -111,7 +112,7 @@ class NewRunScreen(Place):
 
     def _row(self, name: str, field: Input | Pick) -> Iterator[Horizontal]:
         with Horizontal(classes="row", id=f"row-{name}") as row:
-            yield Label(name.replace("_", " "))  # type: ignore[misc]
+            yield Label(name.replace("_", " "), classes="field-name")  # type: ignore[misc]
             yield field  # type: ignore[misc]
             yield Label(HINTS.get(name, ""), classes="field-hint", id=f"hint-{name}")  # type: ignore[misc]
         del row
@@ -140,8 +141,7 @@ class NewRunScreen(Place):
         with self.prevent(Input.Changed, Pick.Changed):
             for name, value in self.given.items():
                 self._put(name, value)
-                if name in self.kinds:
-                    self._mark_edited(name)
+                self._mark(name)
         self._tell("Asking what there is …")
         try:
             facts = await self.app.engine.ask("networks.list")
@@ -184,13 +184,15 @@ class NewRunScreen(Place):
             field.value = kind.write(value)
             field.refresh()
 
-    def _mark_edited(self, name: str, edited: bool = True) -> None:
-        if edited:
-            self.edited.add(name)
-        else:
-            self.edited.discard(name)
-        label = self.query_one(f"#row-{name}").query(Label).first()
-        self.query_one(f"#row-{name}").set_class(edited, "-edited")
+    def _mark(self, name: str) -> None:
+        """Mark a field whose text is not what the recipe, or the form itself, put there."""
+        if name not in self.kinds:
+            return
+        edited = self._text(name) != self._filled[name]
+        self.edited.add(name) if edited else self.edited.discard(name)
+        row = self.query_one(f"#row-{name}")
+        row.set_class(edited, "-edited")
+        label = row.query_one(".field-name", Label)
         label.update(("* " if edited else "") + name.replace("_", " "))
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -205,40 +207,31 @@ class NewRunScreen(Place):
         elif name in ("network", "recipe"):
             self.in_background(self._refresh_recipe, group="recipe")
         else:
-            self._mark_edited(name)
-            self._validate(name)
+            self._mark(name)
+            self._check(name)
             self._refresh_needs()
 
-    def _validate(self, name: str) -> Any:
-        """A field's value; what is wrong with it is said beside it."""
-        hint = self.query_one(f"#hint-{name}", Label)
-        field = self.query_one(f"#field-{name}")
+    def _check(self, name: str) -> str:
+        """What is wrong with a field, said beside it too; nothing when it is right."""
+        problem = ""
         try:
-            value = self.kinds[name].read(self._text(name))
+            self.kinds[name].read(self._text(name))
         except FieldError as error:
-            hint.update(f"✗ {error}")
-            hint.add_class("-wrong")
-            field.add_class("-invalid")
-            raise
-        if hint.has_class("-wrong"):
-            hint.update(HINTS.get(name, ""))
-            hint.remove_class("-wrong")
-            field.remove_class("-invalid")
-        return value
+            problem = str(error)
+        hint = self.query_one(f"#hint-{name}", Label)
+        if problem or hint.has_class("-wrong"):
+            hint.update(f"✗ {problem}" if problem else HINTS.get(name, ""))
+            hint.set_class(bool(problem), "-wrong")
+            self.query_one(f"#field-{name}").set_class(bool(problem), "-invalid")
+        return problem
 
     def _values(self) -> dict[str, Any] | None:
         """All fields' values, or `None` when one of them is wrong."""
-        values = {}
-        wrong = []
-        for name in self.kinds:
-            try:
-                values[name] = self._validate(name)
-            except FieldError:
-                wrong.append(name.replace("_", " "))
+        wrong = [name.replace("_", " ") for name in self.kinds if self._check(name)]
         if wrong:
             self._fail(f"To be mended: {', '.join(wrong)}")
             return None
-        return values
+        return {name: kind.read(self._text(name)) for name, kind in self.kinds.items()}
 
     # What the engine tells
 
@@ -302,8 +295,8 @@ class NewRunScreen(Place):
             return
         with self.prevent(Input.Changed, Pick.Changed):
             for name, value in recipe.items():
-                if name in self.kinds and name not in self.edited:
-                    self._put(name, value)
+                if name in self.kinds:
+                    self._fill(name, value)
         self._refresh_needs()
 
     def _refresh_needs(self) -> None:
@@ -342,7 +335,7 @@ class NewRunScreen(Place):
         return {
             "network": self._text("network"),
             "input_shape": list(shape),
-            "num_classes": len(self.data.get("class_names") or []) or 10,
+            "num_classes": len(self.data.get("classes") or []) or 10,
             "train_images": self._train_images() or 1,
             "recipe": recipe,
             "precision": "float32" if precision == "auto" else precision,
@@ -361,6 +354,13 @@ class NewRunScreen(Place):
         text.append(f"\n$ {self.command}", style="dim")
         text.append("\nctrl+s starts it in the background", style="bold")
         self.query_one("#needs", Static).update(text)
+
+    def _fill(self, name: str, value: Any) -> None:
+        """Put the recipe's value into a field, unless it was changed."""
+        self._filled[name] = self.kinds[name].write(value)
+        if name not in self.edited:
+            self._put(name, value)
+        self._mark(name)
 
     # Actions
 
@@ -400,11 +400,10 @@ class NewRunScreen(Place):
             self.query_one(f"#field-{name}", Input).value = str(path)
 
     def action_reset(self) -> None:
-        for name in list(self.edited):
-            self._mark_edited(name, False)
+        self.edited.clear()
         with self.prevent(Input.Changed, Pick.Changed):
             for name, start in (SETTINGS | RECIPE).items():
-                self._put(name, start)
+                self._fill(name, start)
         self.in_background(self._refresh_recipe, group="recipe")
 
     def action_copy_command(self) -> None:
@@ -428,15 +427,16 @@ def _like(path: Path) -> dict[str, Any]:
     return {**values, **own, **settings}
 
 
-def device_options(answer: Any) -> list[tuple[str, str]]:
+def device_options(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the device field offers, with how busy each device is where that is known."""
     options = [("auto", "auto"), ("cpu", "cpu")]
-    gpus = answer.get("gpus") or answer.get("gpu") or [] if isinstance(answer, Mapping) else []
+    cpu = answer.get("cpu") or {}
+    if cpu.get("cores"):
+        options[1] = ("cpu", f"cpu  {cpu['cores']} cores, {wording.percent(cpu.get('use'))} busy")
+    gpus = answer.get("gpus") or []
     for index, gpu in enumerate(gpus):
-        name = gpu.get("name", "GPU") if isinstance(gpu, Mapping) else str(gpu)
-        use = gpu.get("use") if isinstance(gpu, Mapping) else None
-        busy = "" if use is None else f", {use:.0f} % busy"
-        options.append((f"gpu:{index}", f"gpu:{index}  {name}{busy}"))
+        busy = "" if gpu.get("use") is None else f", {wording.percent(gpu['use'])} busy"
+        options.append((f"gpu:{index}", f"gpu:{index}  {gpu.get('name', 'GPU')}{busy}"))
     if len(gpus) > 1:
         options.append(("all", f"all {len(gpus)} GPUs"))
     return options
@@ -444,21 +444,15 @@ def device_options(answer: Any) -> list[tuple[str, str]]:
 
 def split_size(data: Mapping[str, Any], name: str) -> int:
     """How many images a split of described data has; 0 when it is not said."""
-    splits = data.get("splits") or {}
-    entry = splits.get(name) if isinstance(splits, Mapping) else None
-    if isinstance(entry, Mapping):
-        entry = entry.get("images") or sum((entry.get("class_counts") or {}).values())
-    return entry if isinstance(entry, int) else 0
+    return int((data.get("splits") or {}).get(name) or 0)
 
 
 def needs_text(needs: Mapping[str, Any]) -> str:
     """What a training needs, in a line."""
-    memory = needs.get("memory_bytes") or needs.get("memory") or {}
-    total = memory.get("total") if isinstance(memory, Mapping) else memory
     parts = [
         f"{wording.count(needs.get('parameters'))} parameters",
         f"{wording.count(needs.get('multiply_adds'))} multiply-adds an image",
-        f"about {wording.size(total)} of memory",
+        f"about {wording.size(needs.get('memory'))} of memory",
         f"{wording.count(needs.get('steps_per_epoch'))} steps an epoch",
     ]
     if needs.get("steps"):

@@ -1,7 +1,6 @@
 """One run as it goes on: progress, curves, console, warnings, results, configuration."""
 
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -211,7 +210,7 @@ class RunScreen(Place):
         machine = [f"{wording.count(status.images_per_second)} images/s"]
         if status.learning_rate is not None:
             machine.append(f"rate {status.learning_rate:.3g}")
-        machine += _machine_use(latest)
+        machine += _machine_use(self.feed)
         machine.append(self._view_words())
         text = Text("  ".join(facts))
         text.append("\n" + "  ".join(machine), style="dim")
@@ -484,7 +483,7 @@ class RunScreen(Place):
         self.query_one("#run-tabs", TabbedContent).active = "tab-results"
         self.query_one("#confusion", Pixels).say("Evaluating on the test data …")
         try:
-            content = await self.app.engine.ask("evaluate", run=str(self.path))
+            content = await self.app.engine.ask("evaluate", model=str(self.path))
         except CnnblocksError as error:
             self.query_one("#confusion", Pixels).say(str(error))
             return
@@ -541,19 +540,12 @@ def flattened(value: Any, prefix: str = "") -> dict[str, str]:
     }
 
 
-def _machine_use(latest: Mapping[str, Any]) -> list[str]:
-    facts = []
-    if isinstance(latest.get("cpu"), int | float):
-        facts.append(f"CPU {latest['cpu']:.0f} %")
-    if isinstance(latest.get("memory"), int | float):
-        facts.append(f"memory {wording.size(latest['memory'])}")
-    for gpu in latest.get("gpu") or []:
+def _machine_use(feed: RunFeed) -> list[str]:
+    facts = list(feed.process_use())
+    for gpu in feed.latest.get("gpu") or []:
         use, memory = gpu.get("use"), gpu.get("memory")
-        shown = "GPU" if use is None else f"GPU {use:.0f} %"
-        facts.append(f"{shown} {wording.size(memory)}" if memory is not None else shown)
-    if facts and time.time() - float(latest.get("time") or 0) > 30:
-        return []
-    return facts
+        facts.append(f"GPU {wording.percent(use)}, its memory {wording.percent(memory)}")
+    return facts if feed.state in ("running", "stopping") else []
 
 
 def _newest(directory: Path) -> Path | None:
