@@ -23,6 +23,7 @@ from cnnblocks.weights.diff import (
 )
 from cnnblocks.weights.errors import WeightFileError
 from cnnblocks.weights.extract import ExtractError, extract
+from cnnblocks.weights.identification import Candidate, Identification, identify
 from cnnblocks.weights.opening import open
 from cnnblocks.weights.pairing import Pairing, Pairs, pair
 from cnnblocks.weights.passes import Cancelled
@@ -37,7 +38,9 @@ __all__ = [
     "ROLES",
     "AmbiguousWeightsError",
     "Cancelled",
+    "Candidate",
     "ExtractError",
+    "Identification",
     "Layer",
     "LoadReport",
     "Movement",
@@ -57,6 +60,7 @@ __all__ = [
     "diff",
     "extract",
     "histogram",
+    "identify",
     "load_weights",
     "model_structure",
     "movement",

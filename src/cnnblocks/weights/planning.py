@@ -58,10 +58,14 @@ class Plan:
     Attributes:
         assignments: every tensor that has a certain place.
         report: the same in words.
+        file: the file's layers.
+        found: which of them belong where.
     """
 
     assignments: list[Assignment]
     report: LoadReport
+    file: Structure
+    found: Match
 
 
 def plan(table: WeightTable, model: Structure, name: str = "the model", how: str = "auto") -> Plan:
@@ -87,7 +91,7 @@ def plan(table: WeightTable, model: Structure, name: str = "the model", how: str
         tensors = loadable(layers[pair.file])
         _assign(pair, file.units[pair.file], model.units[pair.model], tensors, assignments, report)
     _tell_rest(found, file, model, report)
-    return Plan(assignments, report)
+    return Plan(assignments, report, file, found)
 
 
 def require_complete(report: LoadReport) -> None:
