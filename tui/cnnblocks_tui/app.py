@@ -32,7 +32,7 @@ class ActionProvider(Provider):
         """Textual's hook: what fits the words typed."""
         matcher = self.matcher(query)
         for action, run in self._actions():
-            score = max(matcher.match(action.label), matcher.match(action.help))
+            score = matcher.match(action.label) or 0.1 * (query.lower() in action.help.lower())
             if score > 0:
                 yield Hit(
                     score, matcher.highlight(action.label), run, action.label, self._help(action)
