@@ -57,13 +57,15 @@ def select_backend(name: str | None = None) -> str:
 def import_keras(name: str | None = None) -> str:
     """Settle the backend as `select_backend` does, import Keras quietly, return the backend.
 
-    TensorFlow writes to file descriptor 2 while it is imported, whatever its log level and
-    Python's `sys.stderr` are; those lines are
-    dropped unless the import fails.
+    TensorFlow writes to file descriptor 2 while it is imported and when it looks for devices,
+    whatever its log level and Python's `sys.stderr` are; those lines are dropped unless the
+    import fails.
     """
     chosen = select_backend(name)
     with _file_descriptor_2_aside():
         import_module("keras")
+        if chosen == "tensorflow":
+            import_module("tensorflow").config.list_physical_devices()
     return chosen
 
 
