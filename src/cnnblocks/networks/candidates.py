@@ -93,11 +93,13 @@ def _body(structure: Structure) -> Counter[tuple[Any, ...]]:
 def _proposed(
     spec: NetworkSpec, form: dict[str, Any], template: _Template, file: Structure
 ) -> list[Candidate]:
-    arguments = {**form, **_width_and_channels(spec, template, file)}
-    channels = arguments.pop("channels")
-    arguments |= _head(spec, template, file)
+    own = {**form, **_width(spec, template, file)}
+    head = _head(spec, template, file)
+    own |= {key: value for key, value in head.items() if key in spec.arguments}
+    classes = {key: value for key, value in head.items() if key not in spec.arguments}
     try:
-        arguments["input_shape"] = _input_shape(spec, channels, arguments, template, file)
+        shape = _input_shape(spec, own, template, file)
+        arguments = {"input_shape": shape, **classes, **own}
         structure = model_structure(outline(spec.name, **arguments))
     except NetworkError:
         return []
@@ -117,20 +119,21 @@ def _of(structure: Structure, family: str) -> list[Unit]:
     return sorted(units, key=lambda unit: unit.number or 0)
 
 
-def _width_and_channels(spec: NetworkSpec, template: _Template, file: Structure) -> dict[str, Any]:
-    """Return the input channels, and the width if it is not the default.
+def _first_convolution(template: _Template, file: Structure) -> tuple[int, ...]:
+    """Return the kernel of the file's first convolution: of those of its size, the one with the
+    fewest input channels."""
+    size = _kernel(_of(template.structure, _CONV)[0])[:-2]
+    kernels = [_kernel(unit) for unit in _of(file, _CONV)]
+    return min((k for k in kernels if k[:-2] == size), key=lambda kernel: kernel[-2])
 
-    The first convolution is the one with the fewest input channels among those of its size.
-    """
-    ours = _kernel(_of(template.structure, _CONV)[0])
-    theirs = min(
-        (k for unit in _of(file, _CONV) if (k := _kernel(unit))[:-2] == ours[:-2]),
-        key=lambda kernel: kernel[-2],
-    )
-    found: dict[str, Any] = {"channels": theirs[-2]}
-    if theirs[-1] != ours[-1] and "width" in spec.arguments:
-        found["width"] = spec.arguments["width"] * theirs[-1] / ours[-1]
-    return found
+
+def _width(spec: NetworkSpec, template: _Template, file: Structure) -> dict[str, Any]:
+    """Return the width if it is not the default."""
+    filters = _kernel(_of(template.structure, _CONV)[0])[-1]
+    theirs = _first_convolution(template, file)[-1]
+    if theirs == filters or "width" not in spec.arguments:
+        return {}
+    return {"width": spec.arguments["width"] * theirs / filters}
 
 
 def _head(spec: NetworkSpec, template: _Template, file: Structure) -> dict[str, Any]:
@@ -150,19 +153,15 @@ def _head(spec: NetworkSpec, template: _Template, file: Structure) -> dict[str, 
 
 
 def _input_shape(
-    spec: NetworkSpec,
-    channels: int,
-    arguments: dict[str, Any],
-    template: _Template,
-    file: Structure,
+    spec: NetworkSpec, own: dict[str, Any], template: _Template, file: Structure
 ) -> tuple[int, int, int]:
     """Return the native shape, or the smallest whose features are as many as the file says."""
     height, width, _ = spec.native_input_shape
+    channels = _first_convolution(template, file)[-2]
     theirs = _of(file, _DENSE)
     if not template.flattens or not theirs:
         return height, width, channels
     wanted = _kernel(theirs[0])[0]
-    own = {key: value for key, value in arguments.items() if key in spec.arguments}
     features = outline(spec.name, include_top=False, input_shape=(None, None, channels), **own)
     if _features(features, height, channels) == wanted:
         return height, width, channels
