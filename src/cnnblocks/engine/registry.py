@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnblocks.errors import CnnblocksError
 
-_HOMES = ("networks", "data", "training", "prediction", "devices")
+_HOMES = ("networks", "data", "training", "runs", "weights", "prediction", "devices")
 
 
 class EngineError(CnnblocksError, ValueError):
