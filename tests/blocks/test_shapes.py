@@ -136,7 +136,7 @@ def test_output_shape_is_what_the_operations_give(cls, data, height, width, chan
 
 @all_blocks
 @given(data=st.data(), height=sizes, width=sizes, channels=widths)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_output_shape_is_what_a_call_gives(cls, data, height, width, channels):
     block = cls(**data.draw(BLOCKS[cls]) | {"data_format": "channels_last"})
     images = np.ones((2, height, width, channels), "float32")
