@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cnnblocks.cli.network_options import network_arg_option
 from cnnblocks.cli.options import (
+    Shape,
     backend_option,
     device_option,
     json_option,
@@ -18,31 +20,6 @@ if TYPE_CHECKING:
     from cnnblocks.runs import RunDirectory
     from cnnblocks.training import Run
     from cnnblocks.training.preparation import Prepared
-
-
-def _shape(_ctx: Any, _param: Any, value: str | None) -> list[int] | None:
-    if value is None:
-        return None
-    try:
-        height, width, channels = (int(part) for part in value.lower().split("x"))
-    except ValueError:
-        raise click.BadParameter("expected height x width x channels, such as 32x32x3.") from None
-    return [height, width, channels]
-
-
-def _network_args(_ctx: Any, _param: Any, values: tuple[str, ...]) -> dict[str, Any]:
-    import ast
-
-    arguments = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals:
-            raise click.BadParameter(f"expected NAME=VALUE, such as width=0.5, not {value!r}.")
-        try:
-            arguments[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            arguments[name] = text
-    return arguments
 
 
 _RECIPE = (
@@ -116,18 +93,10 @@ _EXIT = {"SIGINT": 130, "SIGTERM": 143}
 @click.option("--class-weights", type=click.Choice(["balanced"]), help="Weigh rare classes more.")
 @click.option(
     "--input-shape",
-    callback=_shape,
-    metavar="HxWxC",
+    type=Shape(),
     help="Size of the network's input.  [default: the data's, if the network takes it]",
 )
-@click.option(
-    "--network-arg",
-    "network_args",
-    multiple=True,
-    callback=_network_args,
-    metavar="NAME=VALUE",
-    help="An argument of the network; may be repeated.",
-)
+@network_arg_option
 @click.option(
     "--validation",
     type=click.Choice(["holdout", "tail", "test", "none"]),
@@ -215,7 +184,7 @@ def _prepare(
     ctx: click.Context, network: str | None, data: str | None, options: dict[str, Any]
 ) -> "Prepared":
     from cnnblocks.runs import RunDirectory
-    from cnnblocks.training.preparation import plan
+    from cnnblocks.training.preparation import plan, settle
 
     if not options["like"] and not (network and data):
         raise click.UsageError(
@@ -230,7 +199,8 @@ def _prepare(
     overrides |= {name: options[name] for name in _RECIPE if options[name] is not None}
     if options["network_args"]:
         overrides["network_args"] = options["network_args"]
-    return plan(str(network), str(data), recipe=recipe, overrides=overrides, **settings)
+    prepare = settle if options["detach"] else plan
+    return prepare(str(network), str(data), recipe=recipe, overrides=overrides, **settings)
 
 
 def _like(

@@ -67,7 +67,7 @@ def inference_model(model: Any) -> Any:
     """The same layers and weights as a model that knows no optimizer."""
     import keras
 
-    return keras.Model(model.inputs, model.outputs, name=model.name)
+    return keras.Model(model.input, model.output, name=model.name)
 
 
 def _write(path: Path, model: Any, progress: Progress) -> None:

@@ -1,7 +1,8 @@
 """From what the user asked for to a model and batches, with every mistake found before training."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,16 @@ class Prepared:
     model: Any
 
 
-def plan(
+def plan(network: str, data: str | Path, **options: Any) -> Prepared:
+    """Settle a configuration and prepare its training in this process.
+
+    Takes the arguments of `settle` and returns what it returns, with a model that can be trained.
+    """
+    settled = settle(network, data, **options)
+    return _build(settled.config, settled.dataset, settled.devices)
+
+
+def settle(
     network: str,
     data: str | Path,
     *,
@@ -46,11 +56,9 @@ def plan(
     precision: str = "float32",
     device: str = "auto",
     backend: str | None = None,
-    weights: str | Path | None = None,
-    freeze: str | None = None,
     **options: Any,
 ) -> Prepared:
-    """Settle a configuration and prepare its training.
+    """Settle a configuration, with every mistake in it found.
 
     Args:
         network: A registered network.
@@ -62,21 +70,23 @@ def plan(
         precision: One of `cnnblocks.training.precision.PRECISIONS`.
         device: See `cnnblocks.training.devices.use`.
         backend: Keras' backend; see `cnnblocks.backend.select_backend`.
-        weights: A file of weights to start from.
-        freeze: `"backbone"` to train the head only.
-        **options: Further fields of `TrainingConfig`.
+        **options: Further fields of `Recipe` that are to differ, and of `TrainingConfig`.
+
+    Returns:
+        The configuration, the images and an outline of the model: layers without values.
 
     Raises:
         CnnblocksError: Something asked for is not possible; the message says what.
     """
-    _check(freeze, options)
-    chosen = _recipe(network, recipe, overrides)
+    changes = {**(overrides or {}), **_fields_of_recipe(options)}
+    _check(options)
+    chosen = _recipe(network, recipe, changes)
     backend = select_backend(backend)
     names = devices.use(device, backend)
     spec = _spec(network)
     dataset = _load(str(data), chosen, seed, images)
     shape = chosen.input_shape or _input_shape(spec, dataset, chosen)
-    chosen = _recipe(network, recipe, overrides, images=len(dataset.train), size=shape[0])
+    chosen = _recipe(network, recipe, changes, images=len(dataset.train), size=shape[0])
     preprocessing = Preprocessing.from_dict(
         {"input_shape": shape, "resize": chosen.resize, "scaling": chosen.scaling}
     ).fit(dataset.train)
@@ -90,12 +100,10 @@ def plan(
         precision=resolve_precision(precision, names),
         device=device,
         backend=backend,
-        weights=str(Path(weights).absolute()) if weights else None,
-        freeze=freeze,
         versions=versions(),
         **options,
     )
-    return _build(config, dataset, names)
+    return Prepared(config, dataset, names, _create(config, outline=True))
 
 
 def prepare(config: TrainingConfig) -> Prepared:
@@ -123,7 +131,22 @@ def _recipe(
     return recipe.override(overrides or {})
 
 
-def _check(freeze: str | None, options: Mapping[str, Any]) -> None:
+def _fields_of_recipe(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the fields of a recipe out of `options`."""
+    names = {entry.name for entry in fields(Recipe)} - {"name"}
+    return {name: options.pop(name) for name in list(options) if name in names}
+
+
+def _check(options: dict[str, Any]) -> None:
+    known = {entry.name for entry in fields(TrainingConfig)}
+    for name in options:
+        if name not in known:
+            close = get_close_matches(name, [entry.name for entry in fields(Recipe)] + [*known], 1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise TrainingError(f"Training has no option {name!r}.{hint}")
+    if options.get("weights"):
+        options["weights"] = str(Path(options["weights"]).absolute())
+    freeze = options.get("freeze")
     if freeze not in (None, *FREEZES):
         raise TrainingError(f"freeze must be one of {', '.join(FREEZES)}. Received: {freeze!r}")
     every = options.get("checkpoint_every")
@@ -187,11 +210,12 @@ def _build(config: TrainingConfig, dataset: Dataset, names: list[str]) -> Prepar
     return Prepared(config, dataset, names, model)
 
 
-def _create(config: TrainingConfig) -> Any:
+def _create(config: TrainingConfig, outline: bool = False) -> Any:
     from cnnblocks import networks
 
     recipe = config.recipe
-    return networks.create(
+    make = networks.outline if outline else networks.create
+    return make(
         config.network,
         input_shape=config.input_shape,
         num_classes=config.num_classes,

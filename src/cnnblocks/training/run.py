@@ -1,7 +1,6 @@
 """A training run from Python."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -95,11 +94,7 @@ def train(
     """
     from cnnblocks.training.preparation import plan
 
-    in_recipe = {entry.name for entry in fields(Recipe)} - {"name"}
-    chosen = {name: options.pop(name) for name in list(options) if name in in_recipe}
-    prepared = plan(
-        network, data, recipe=recipe, overrides={**(overrides or {}), **chosen}, **options
-    )
+    prepared = plan(network, data, recipe=recipe, overrides=overrides, **options)
     run = Run.create(prepared.config.to_dict(), runs_dir=runs_dir)
     train_run(run, prepared, observer)
     return run

@@ -127,6 +127,7 @@ class Training:
             initial_epoch=progress.epoch,
             epochs=last_epoch,
             validation_data=self.validation,
+            shuffle=False,
             class_weight=self._class_weights(),
             callbacks=[recorder, *self._keras_callbacks()],
             verbose=0,
