@@ -38,7 +38,7 @@ def fill(model):
         elif role == "kernel":
             wave = wave * (2.0 / np.prod(weight.shape[:-1])) ** 0.5
         else:
-            wave = 0.1 * wave
+            wave = 0.2 + 0.1 * wave
         weight.assign(wave.astype("float32"))
     return model
 

@@ -14,7 +14,7 @@ from cnnblocks.analysis.arithmetic import multiply_adds
 from cnnblocks.analysis.errors import AnalysisError
 from cnnblocks.analysis.layer_table import LayerTable, Row, Totals
 from cnnblocks.analysis.receptive_field import Field
-from cnnblocks.networks.calls import Call, trace
+from cnnblocks.networks.calls import Call, ends, trace
 
 _INVISIBLE = {"ConvertToTensor", "Cast"}
 _VIEWS = (keras.layers.Flatten, keras.layers.Reshape)
@@ -66,19 +66,20 @@ def summarize(
 def _symbolic_inputs(model: keras.Model, input_shape: tuple[int, ...] | None) -> Any:
     if input_shape is not None:
         return keras.Input(batch_shape=(1, *input_shape))
-    given = getattr(model, "input", None) if getattr(model, "inputs", None) else None
+    given = ends(model)
     if given is None:
         raise AnalysisError(
             f"{model.name} has not been called yet, so its input shape is unknown. Give it: "
             "input_shape=(height, width, channels)"
         )
-    for tensor in tree.flatten(given):
+    inputs, _ = given
+    for tensor in tree.flatten(inputs):
         if None in tensor.shape[1:]:
             raise AnalysisError(
                 f"{model.name} takes inputs of shape {tensor.shape[1:]}. Give the sizes: "
                 "input_shape=(height, width, channels)"
             )
-    return tree.map_structure(_one_of_batch, given)
+    return tree.map_structure(_one_of_batch, inputs)
 
 
 def _one_of_batch(tensor: Any) -> Any:
@@ -111,8 +112,8 @@ class _Builder:
         return LayerTable(self.model.name, shapes, self.batch_size, rows, totals)
 
     def _input_rows(self) -> list[Row]:
-        named = self.model.inputs if getattr(self.model, "inputs", None) else []
-        names = [x.name for x in named] or ["input"]
+        given = ends(self.model)
+        names = [x.name for x in tree.flatten(given[0])] if given else ["input"]
         rows = []
         for name, tensor in zip(names, self.root.inner_inputs):
             dimensions = len(tensor.shape) - 2

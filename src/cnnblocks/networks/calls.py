@@ -63,6 +63,15 @@ def trace(
     return root
 
 
+def ends(model: keras.Model) -> tuple[Any, Any] | None:
+    """The symbolic inputs and outputs of a model in their structure; `None` without a graph."""
+    if isinstance(model, keras.Function):
+        return model.input, model.output
+    if isinstance(model, keras.Sequential) and model.built:
+        return model.inputs[0], model.outputs[0]
+    return None
+
+
 def tensors(structure: Any) -> list[Any]:
     """The symbolic tensors in a structure, in order."""
     return [x for x in tree.flatten(structure) if isinstance(x, keras.KerasTensor)]

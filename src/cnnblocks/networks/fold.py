@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers, tree
 
-from cnnblocks.networks.calls import Call, sublayers, trace
+from cnnblocks.networks.calls import Call, ends, sublayers, trace
 from cnnblocks.networks.errors import NetworkError
 
 _FOLDABLE = (
@@ -64,16 +64,17 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
         >>> any("batch_norm" in weight.path for weight in folded.weights)
         False
     """
-    if not isinstance(model, (keras.Sequential, keras.Function)) or not model.inputs:
+    given = ends(model)
+    if given is None:
         raise NetworkError(
             "fold_batch_norm takes a functional or sequential model that has been built. "
             f"Received: {model.name} ({type(model).__name__})"
         )
-    inputs = tree.map_structure(_fresh_input, model.input)
+    inputs = tree.map_structure(_fresh_input, given[0])
     root = trace(model, inputs, opens=_comes_apart)
     folding = _Folding(root)
     outputs = folding.outputs(tree.flatten(inputs))
-    return keras.Model(inputs, tree.pack_sequence_as(model.output, outputs), name=model.name)
+    return keras.Model(inputs, tree.pack_sequence_as(given[1], outputs), name=model.name)
 
 
 class _Folding:

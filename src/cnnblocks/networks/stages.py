@@ -4,6 +4,7 @@ import re
 
 import keras
 
+from cnnblocks.networks.calls import ends
 from cnnblocks.networks.errors import NetworkError
 
 _STAGE = re.compile(r"(stem|stage\d+)(_|$)")
@@ -50,7 +51,7 @@ def stage_features(model: keras.Model) -> keras.Model:
         A `keras.Model` from the images to a dict of feature maps, one for each stage.
 
     Raises:
-        NetworkError: No layer is named by stage.
+        NetworkError: No layer is named by stage, or the model is neither functional nor sequential.
 
     Example:
 
@@ -60,11 +61,17 @@ def stage_features(model: keras.Model) -> keras.Model:
         >>> features.output["stage2"].shape
         (None, 16, 16, 128)
     """
-    ends = stages(model)
-    if not ends:
+    last_layers = stages(model)
+    if not last_layers:
         raise NetworkError(
             "The model has no stages: none of its layers' names begins with 'stem' or 'stage' and "
             f"a number. Received the layers: {', '.join(layer.name for layer in model.layers)}"
         )
-    outputs = {stage: layer.output for stage, layer in ends.items()}
-    return keras.Model(model.inputs, outputs, name=f"{model.name}_stages")
+    given = ends(model)
+    if given is None:
+        raise NetworkError(
+            "stage_features takes a functional or sequential model that has been built. "
+            f"Received: {model.name} ({type(model).__name__})"
+        )
+    outputs = {stage: layer.output for stage, layer in last_layers.items()}
+    return keras.Model(given[0], outputs, name=f"{model.name}_stages")
