@@ -103,7 +103,7 @@ def settle(
         versions=versions(),
         **options,
     )
-    return Prepared(config, dataset, names, _create(config, outline=True))
+    return Prepared(config, dataset, names, build_model(config, outline=True))
 
 
 def prepare(config: TrainingConfig) -> Prepared:
@@ -198,7 +198,7 @@ def _build(config: TrainingConfig, dataset: Dataset, names: list[str]) -> Prepar
     import keras
 
     keras.utils.set_random_seed(config.seed)
-    model = _create(config)
+    model = build_model(config)
     if config.recipe.kernel_initializer:
         _draw_kernels(model, config.recipe.kernel_initializer)
     if config.weights:
@@ -210,7 +210,8 @@ def _build(config: TrainingConfig, dataset: Dataset, names: list[str]) -> Prepar
     return Prepared(config, dataset, names, model)
 
 
-def _create(config: TrainingConfig, outline: bool = False) -> Any:
+def build_model(config: TrainingConfig, outline: bool = False) -> Any:
+    """The network of a configuration, with fresh values or, as an outline, with none."""
     from cnnblocks import networks
 
     recipe = config.recipe

@@ -241,7 +241,7 @@ def recipe(network: str, name: str = "default", *, images: int = 50_000, size: i
     if name == "default":
         return _default(network, images, size)
     if name == "original":
-        return _original(network)
+        return _original(network, size)
     raise RecipeError(f"The recipe must be one of {', '.join(RECIPES)}. Received: {name!r}")
 
 
@@ -268,14 +268,20 @@ def _default(network: str, images: int, size: int) -> Recipe:
     return base
 
 
-def _original(network: str) -> Recipe:
+def _original(network: str, size: int) -> Recipe:
     if network not in _ORIGINAL:
         raise RecipeError(
             f"{network} has no recipe 'original', since no course trained it. It is there for: "
             f"{', '.join(sorted(_ORIGINAL))}."
         )
-    return _COURSE.override({"name": "original", **_ORIGINAL[network]})
+    found = _COURSE.override({"name": "original", **_ORIGINAL[network]})
+    if network == "inception10" and size == _FASHION_MNIST:
+        return found.override({"batch_size": 32})
+    return found
 
+
+_FASHION_MNIST = 28
+"""The size of those images; Inception-10 was trained on them in smaller batches."""
 
 _COURSE = Recipe(
     epochs=5,

@@ -15,7 +15,7 @@ from cnnblocks.training.callbacks import Recorder, Reporter
 from cnnblocks.training.checkpoint import Progress
 from cnnblocks.training.input import BatchStream, evaluation_stream, training_stream
 from cnnblocks.training.interrupts import Interrupts
-from cnnblocks.training.preparation import Prepared
+from cnnblocks.training.preparation import Prepared, build_model
 
 
 class Training:
@@ -48,9 +48,9 @@ class Training:
 
     def run_to_end(self) -> None:
         """Train what is left, keep the chosen weights, and read the test images once."""
-        self._announce()
         self._tune()
-        self._compile()
+        self._announce()
+        self._compile(self.model, self.tuning)
         progress = self._restore()
         self._fit(progress)
         self._keep_weights()
@@ -68,28 +68,37 @@ class Training:
             epochs=self.recipe.epochs,
             backend=self.config.backend,
             devices=self.devices,
+            tuning=self.config.tuning,
             pid=os.getpid(),
         )
 
     def _tune(self) -> None:
-        if self.config.tuning:
-            self.tuning = tuning.Tuning.from_dict(self.config.tuning)
-            return
-        self.tuning = tuning.usual(self.config.backend, self.devices, self.stream.steps)
-        self.config = replace(self.config, tuning=self.tuning.to_dict())
-        self.run.write_config({**self.run.config, "tuning": self.config.tuning})
+        """Settle how steps are run, once for the whole run: resuming it must compute the same."""
+        if not self.config.tuning:
+            found = tuning.choose(self.config, self.devices, self.stream, self._scratch_model)
+            self.config = replace(self.config, tuning=found.to_dict())
+            self.run.write_config({**self.run.config, "tuning": self.config.tuning})
+        self.tuning = tuning.Tuning.from_dict(self.config.tuning)
 
-    def _compile(self) -> None:
-        steps = self.stream.steps * self.recipe.epochs
-        self.rate = _rate(optimizers.schedule(self.recipe, steps))
-        self.model.compile(
-            optimizer=optimizers.optimizer(self.recipe, self.model, steps),
+    def _scratch_model(self, how: tuning.Tuning) -> Any:
+        model = build_model(self.config)
+        self._compile(model, how)
+        return model
+
+    def _compile(self, model: Any, how: tuning.Tuning) -> None:
+        model.compile(
+            optimizer=optimizers.optimizer(self.recipe, model, self._steps),
             loss=optimizers.loss(self.recipe),
             metrics=["accuracy"],
-            jit_compile=self.tuning.jit_compile,
-            steps_per_execution=self.tuning.steps_per_execution,
+            jit_compile=how.jit_compile,
+            steps_per_execution=how.steps_per_execution,
         )
-        self.model.optimizer.build(self.model.trainable_variables)
+        model.optimizer.build(model.trainable_variables)
+
+    @property
+    def _steps(self) -> int:
+        """Steps of the whole training."""
+        return self.stream.steps * self.recipe.epochs
 
     def _restore(self) -> Progress:
         if not self.last.exists():
@@ -109,8 +118,9 @@ class Training:
         self.model.reset_metrics()
 
     def _fit(self, progress: Progress) -> None:
+        rate = _rate(optimizers.schedule(self.recipe, self._steps))
         recorder = Recorder(
-            self.run, self.config, self.reporter, self.stream, self.interrupts, progress, self.rate
+            self.run, self.config, self.reporter, self.stream, self.interrupts, progress, rate
         )
         if progress.step == self.stream.steps:
             self._finish_epoch(recorder, progress)
