@@ -38,6 +38,14 @@ class Variant:
         return [".h5", ".ckpt"] + ([".model.h5"] if whole else [])
 
     @property
+    def width(self) -> float:
+        """Networks of millions of weights are built with an eighth of their channels."""
+        return 0.125 if self.network in _LARGE else 1.0
+
+    def filters(self, full: int) -> int:
+        return int(full * self.width)
+
+    @property
     def arguments(self) -> dict:
         """What `cnnblocks.create` needs to build the same network."""
         activation = "softmax"
@@ -45,7 +53,12 @@ class Variant:
             activation = None
         elif self.network in ("lenet", "alexnet", "vgg11"):
             activation = "sigmoid"
-        return {"input_shape": self.input_shape, "classifier_activation": activation}
+        arguments = {"input_shape": self.input_shape, "classifier_activation": activation}
+        if self.network in _LARGE:
+            arguments["width"] = self.width / 4 if self.network == "vgg11_small" else self.width
+        if self.network in _UNITS:
+            arguments["units"] = _UNITS[self.network]
+        return arguments
 
 
 SMALL = (28, 28, 1)
@@ -64,7 +77,17 @@ _STYLES = {
     "inception10": (COLOUR, ("subclassed",)),
     "resnet18": (COLOUR, ("subclassed",)),
 }
-_SLOW = ("alexnet", "alexnet8", "vgg11", "vgg11_small", "vgg16", "nin", "googlenet")
+_LARGE = (
+    "alexnet",
+    "alexnet8",
+    "vgg11",
+    "vgg11_small",
+    "vgg16",
+    "nin",
+    "googlenet",
+    "resnet18",
+)
+_UNITS = {"alexnet": 64, "alexnet8": 32, "vgg11": 64, "vgg11_small": 64, "vgg16": 64}
 _UNTRAINED = ("baseline", "lenet", "inception10", "resnet18")
 _TRAINED = ("baseline", "lenet5")
 
@@ -74,7 +97,7 @@ def _variants() -> list[Variant]:
     for network, (shape, styles) in _STYLES.items():
         for number, style in enumerate(styles):
             variants.append(Variant(network, style, shape, freeze=number, counting=number == 0))
-            if network not in _SLOW:
+            if network not in _LARGE:
                 variants.append(Variant(network, style, shape, freeze=number + 2))
             if network in _TRAINED:
                 variants.append(Variant(network, style, shape, train=True))
@@ -93,9 +116,10 @@ def build(variant: Variant):
     if variant.counting:
         _spend_names(tfk)
     make = globals()[f"_{variant.network}_{variant.style.replace('-', '_')}"]
-    model = make(tfk, variant.input_shape)
-    if not variant.train:  # else `fit` builds it, and puts the model's name before its variables'
+    model = make(tfk, variant)
+    if variant.freeze is None:
         model.build((None, *variant.input_shape))
+    else:  # built by a call, a subclassed model puts its name before those of its variables
         model(tfk.backend.zeros((1, *variant.input_shape)))
     return model
 
@@ -112,7 +136,7 @@ def _spend_names(tfk) -> None:
 # --- Sequential ---------------------------------------------------------------------------------
 
 
-def _baseline_layers(tfk, shape):
+def _baseline_layers(tfk):
     layers = tfk.layers
     return [
         layers.Conv2D(6, 5, padding="same"),
@@ -127,8 +151,8 @@ def _baseline_layers(tfk, shape):
     ]
 
 
-def _baseline_sequential(tfk, shape):
-    return tfk.Sequential([tfk.layers.InputLayer(shape), *_baseline_layers(tfk, shape)])
+def _baseline_sequential(tfk, variant):
+    return tfk.Sequential([tfk.layers.InputLayer(variant.input_shape), *_baseline_layers(tfk)])
 
 
 def _lenet_layers(tfk, last):
@@ -145,84 +169,84 @@ def _lenet_layers(tfk, last):
     ]
 
 
-def _lenet_sequential(tfk, shape):
-    rescaling = tfk.layers.Rescaling(1.0, input_shape=shape)
+def _lenet_sequential(tfk, variant):
+    rescaling = tfk.layers.Rescaling(1.0, input_shape=variant.input_shape)
     return tfk.Sequential([rescaling, *_lenet_layers(tfk, "sigmoid")])
 
 
-def _lenet5_sequential(tfk, shape):
+def _lenet5_sequential(tfk, variant):
     return tfk.Sequential(_lenet_layers(tfk, "softmax"))
 
 
-def _alexnet_sequential(tfk, shape):
-    layers = tfk.layers
+def _alexnet_sequential(tfk, variant):
+    layers, filters, units = tfk.layers, variant.filters, _UNITS["alexnet"]
     return tfk.Sequential(
         [
-            layers.Conv2D(96, 11, 4, activation="relu", input_shape=shape),
+            layers.Conv2D(filters(96), 11, 4, activation="relu", input_shape=variant.input_shape),
             layers.MaxPool2D(3, 2),
-            layers.Conv2D(256, 5, padding="same", activation="relu"),
+            layers.Conv2D(filters(256), 5, padding="same", activation="relu"),
             layers.MaxPool2D(3, 2),
-            layers.Conv2D(384, 3, padding="same", activation="relu"),
-            layers.Conv2D(384, 3, padding="same", activation="relu"),
-            layers.Conv2D(256, 3, padding="same", activation="relu"),
+            layers.Conv2D(filters(384), 3, padding="same", activation="relu"),
+            layers.Conv2D(filters(384), 3, padding="same", activation="relu"),
+            layers.Conv2D(filters(256), 3, padding="same", activation="relu"),
             layers.MaxPool2D(3, 2),
             layers.Flatten(),
-            layers.Dense(4096, activation="relu"),
+            layers.Dense(units, activation="relu"),
             layers.Dropout(0.5),
-            layers.Dense(4096, activation="relu"),
+            layers.Dense(units, activation="relu"),
             layers.Dropout(0.5),
             layers.Dense(10, activation="sigmoid"),
         ]
     )
 
 
-def _alexnet8_layers(tfk):
-    layers = tfk.layers
+def _alexnet8_layers(tfk, variant):
+    layers, filters, units = tfk.layers, variant.filters, _UNITS["alexnet8"]
     normed = []
-    for filters in (96, 256):
+    for full in (96, 256):
         normed += [
-            layers.Conv2D(filters, 3),
+            layers.Conv2D(filters(full), 3),
             layers.BatchNormalization(),
             layers.Activation("relu"),
             layers.MaxPool2D(3, 2),
         ]
     return [
         *normed,
-        layers.Conv2D(384, 3, padding="same", activation="relu"),
-        layers.Conv2D(384, 3, padding="same", activation="relu"),
-        layers.Conv2D(256, 3, padding="same", activation="relu"),
+        layers.Conv2D(filters(384), 3, padding="same", activation="relu"),
+        layers.Conv2D(filters(384), 3, padding="same", activation="relu"),
+        layers.Conv2D(filters(256), 3, padding="same", activation="relu"),
         layers.MaxPool2D(3, 2),
         layers.Flatten(),
-        layers.Dense(2048, activation="relu"),
+        layers.Dense(units, activation="relu"),
         layers.Dropout(0.5),
-        layers.Dense(2048, activation="relu"),
+        layers.Dense(units, activation="relu"),
         layers.Dropout(0.5),
         layers.Dense(10, activation="softmax"),
     ]
 
 
-def _alexnet8_sequential(tfk, shape):
-    return tfk.Sequential(_alexnet8_layers(tfk))
+def _alexnet8_sequential(tfk, variant):
+    return tfk.Sequential(_alexnet8_layers(tfk, variant))
 
 
-def _vgg16_layers(tfk):
+def _vgg16_layers(tfk, variant):
     layers, stack = tfk.layers, []
     for convolutions, filters in ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)):
         for _ in range(convolutions):
             stack += [
-                layers.Conv2D(filters, 3, padding="same"),
+                layers.Conv2D(variant.filters(filters), 3, padding="same"),
                 layers.BatchNormalization(),
                 layers.Activation("relu"),
             ]
         stack += [layers.MaxPool2D(2, 2, padding="same"), layers.Dropout(0.2)]
     stack.append(layers.Flatten())
     for _ in range(2):
-        stack += [layers.Dense(512, activation="relu"), layers.Dropout(0.2)]
+        stack += [layers.Dense(_UNITS["vgg16"], activation="relu"), layers.Dropout(0.2)]
     return [*stack, layers.Dense(10, activation="softmax")]
 
 
-def _vgg16_sequential(tfk, shape):
-    return tfk.Sequential(_vgg16_layers(tfk))
+def _vgg16_sequential(tfk, variant):
+    return tfk.Sequential(_vgg16_layers(tfk, variant))
 
 
 # --- nested Sequential --------------------------------------------------------------------------
@@ -237,33 +261,33 @@ def _vgg_block(tfk, convolutions, filters):
 
 
 def _vgg11_head(tfk, last):
-    layers = tfk.layers
+    layers, units = tfk.layers, _UNITS["vgg11"]
     return [
         layers.Flatten(),
-        layers.Dense(4096, activation="relu"),
+        layers.Dense(units, activation="relu"),
         layers.Dropout(0.5),
-        layers.Dense(4096, activation="relu"),
+        layers.Dense(units, activation="relu"),
         layers.Dropout(0.5),
         layers.Dense(10, activation=last),
     ]
 
 
-def _vgg11_blocks(tfk, divide=1):
+def _vgg11_blocks(tfk, variant, divide=1):
     architecture = ((1, 64), (1, 128), (2, 256), (2, 512), (2, 512))
-    return [_vgg_block(tfk, count, filters // divide) for count, filters in architecture]
+    return [_vgg_block(tfk, count, variant.filters(full) // divide) for count, full in architecture]
 
 
-def _vgg11_nested(tfk, shape):
+def _vgg11_nested(tfk, variant):
     head = tfk.Sequential(_vgg11_head(tfk, "sigmoid"))
-    return tfk.Sequential([*_vgg11_blocks(tfk), head])
+    return tfk.Sequential([*_vgg11_blocks(tfk, variant), head])
 
 
-def _vgg11_nested_flat_head(tfk, shape):
-    return tfk.Sequential([*_vgg11_blocks(tfk), *_vgg11_head(tfk, None)])
+def _vgg11_nested_flat_head(tfk, variant):
+    return tfk.Sequential([*_vgg11_blocks(tfk, variant), *_vgg11_head(tfk, None)])
 
 
-def _vgg11_small_nested_flat_head(tfk, shape):
-    return tfk.Sequential([*_vgg11_blocks(tfk, divide=4), *_vgg11_head(tfk, None)])
+def _vgg11_small_nested_flat_head(tfk, variant):
+    return tfk.Sequential([*_vgg11_blocks(tfk, variant, divide=4), *_vgg11_head(tfk, None)])
 
 
 _NIN = ((96, 11, 4, "valid"), (256, 5, 1, "same"), (384, 3, 1, "same"), (10, 3, 1, "same"))
@@ -278,21 +302,22 @@ def _nin_block(tfk, filters, kernel_size, strides, padding):
     ]
 
 
-def _nin_stack(tfk, wrap):
+def _nin_stack(tfk, variant, wrap):
     layers, stack = tfk.layers, []
-    for index, arguments in enumerate(_NIN):
-        stack += wrap(_nin_block(tfk, *arguments))
+    for index, (full, *arguments) in enumerate(_NIN):
+        filters = variant.filters(full) if index < 3 else full
+        stack += wrap(_nin_block(tfk, filters, *arguments))
         stack += [layers.MaxPool2D(3, 2)] if index < 3 else []
         stack += [layers.Dropout(0.5)] if index == 2 else []
     return tfk.Sequential([*stack, layers.GlobalAveragePooling2D()])
 
 
-def _nin_sequential(tfk, shape):
-    return _nin_stack(tfk, lambda block: block)
+def _nin_sequential(tfk, variant):
+    return _nin_stack(tfk, variant, lambda block: block)
 
 
-def _nin_nested(tfk, shape):
-    return _nin_stack(tfk, lambda block: [tfk.Sequential(block)])
+def _nin_nested(tfk, variant):
+    return _nin_stack(tfk, variant, lambda block: [tfk.Sequential(block)])
 
 
 _GOOGLENET = (
@@ -308,11 +333,12 @@ _GOOGLENET = (
 )
 
 
-def _googlenet_nested(tfk, shape):
+def _googlenet_nested(tfk, variant):
     layers = tfk.layers
 
     def conv(filters, size, strides=1):
-        return layers.Conv2D(filters, size, strides, padding="same", activation="relu")
+        scaled = variant.filters(filters)
+        return layers.Conv2D(scaled, size, strides, padding="same", activation="relu")
 
     def pool():
         return layers.MaxPool2D(3, 2, padding="same")
@@ -390,27 +416,27 @@ def _numbered(layers):
     return named
 
 
-def _baseline_subclassed(tfk, shape):
-    return _chain(tfk, "baseline", _numbered(_baseline_layers(tfk, shape)))
+def _baseline_subclassed(tfk, variant):
+    return _chain(tfk, "baseline", _numbered(_baseline_layers(tfk)))
 
 
-def _lenet_subclassed(tfk, shape):
+def _lenet_subclassed(tfk, variant):
     return _chain(tfk, "le_net", _numbered(_lenet_layers(tfk, "sigmoid")))
 
 
-def _lenet5_subclassed(tfk, shape):
+def _lenet5_subclassed(tfk, variant):
     return _chain(tfk, "le_net5", _numbered(_lenet_layers(tfk, "softmax")))
 
 
-def _alexnet8_subclassed(tfk, shape):
-    return _chain(tfk, "alex_net8", _numbered(_alexnet8_layers(tfk)))
+def _alexnet8_subclassed(tfk, variant):
+    return _chain(tfk, "alex_net8", _numbered(_alexnet8_layers(tfk, variant)))
 
 
-def _vgg16_subclassed(tfk, shape):
-    return _chain(tfk, "vgg16", _numbered(_vgg16_layers(tfk)))
+def _vgg16_subclassed(tfk, variant):
+    return _chain(tfk, "vgg16", _numbered(_vgg16_layers(tfk, variant)))
 
 
-def _inception10_subclassed(tfk, shape):
+def _inception10_subclassed(tfk, variant):
     layers = tfk.layers
 
     class ConvBNRelu(tfk.Model):
@@ -465,7 +491,7 @@ def _inception10_subclassed(tfk, shape):
     return Inception10()
 
 
-def _resnet18_subclassed(tfk, shape):
+def _resnet18_subclassed(tfk, variant):
     layers = tfk.layers
 
     class ResnetBlock(tfk.Model):
@@ -508,7 +534,7 @@ def _resnet18_subclassed(tfk, shape):
             x = self.a1(self.b1(self.c1(x)))
             return self.f1(self.p1(self.blocks(x)))
 
-    return ResNet18()
+    return ResNet18(filters=variant.filters(64))
 
 
 # --- states and files ---------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Files of the twelve originals, written by the real `tf_keras`, load into our networks."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -12,8 +14,14 @@ from cnnblocks.weights.formats import text
 COLOUR = (32, 32, 3)
 
 
+@cache
+def _model(network, arguments):
+    return cnnblocks.create(network, **dict(arguments))
+
+
 def model_for(variant):
-    return cnnblocks.create(variant.network, **variant.arguments)
+    """Our network, the same one for every file of the original."""
+    return _model(variant.network, tuple(variant.arguments.items()))
 
 
 def outputs(model, x):
