@@ -8,9 +8,10 @@ import click
 from cnnblocks.cli.options import Shape
 
 
-def _arguments(
+def read_arguments(
     _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Any]:
+    """Values of an option that takes NAME=VALUE, as a dictionary."""
     arguments = {}
     for value in values:
         name, equals, text = value.partition("=")
@@ -39,7 +40,7 @@ network_arg_option = click.option(
     "--network-arg",
     "network_args",
     multiple=True,
-    callback=_arguments,
+    callback=read_arguments,
     metavar="NAME=VALUE",
     help="An argument of the network, such as width=0.5; may be repeated.",
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnblocks.cli.network_options import network_arg_option
+from cnnblocks.cli.network_options import network_arg_option, read_arguments
 from cnnblocks.cli.options import (
     Shape,
     backend_option,
@@ -61,6 +61,15 @@ _EXIT = {"SIGINT": 130, "SIGTERM": 143}
 """Exit statuses that a shell and a scheduler expect after a signal."""
 
 
+def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Fields of a recipe; `table.entry=value` sets an entry of a table."""
+    found: dict[str, Any] = {}
+    for name, value in read_arguments(ctx, param, values).items():
+        field, dot, entry = name.partition(".")
+        found |= {field: {**found.get(field, {}), entry: value} if dot else value}
+    return found
+
+
 @click.command(epilog="Example: cnnblocks train lenet5 --data digits --epochs 5")
 @click.argument("network", required=False)
 @click.option("--data", metavar="NAME|PATH", help="A data set's name, a folder or a .npz file.")
@@ -71,6 +80,14 @@ _EXIT = {"SIGINT": 130, "SIGTERM": 143}
     show_default=True,
     type=click.Choice(["default", "original"]),
     help="What to start from.",
+)
+@click.option(
+    "--set",
+    "fields",
+    multiple=True,
+    callback=_fields,
+    metavar="FIELD=VALUE",
+    help="A field of the recipe, such as momentum=0.8 or augmentation.shift=2; may be repeated.",
 )
 @click.option(
     "--config",
@@ -169,6 +186,9 @@ def train(ctx: click.Context, network: str | None, data: str | None, **options: 
     """
     prepared = _prepare(ctx, network, data, options)
     quiet = options["quiet"] or options["as_json"]
+    if not quiet:
+        for note in [*prepared.dataset.notes, *prepared.notes]:
+            click.echo(note, err=True)
     if options["summary"] and not quiet:
         _print_summary(prepared.model)
     run = _create(prepared, options["runs_dir"])
@@ -184,7 +204,8 @@ def _prepare(
     ctx: click.Context, network: str | None, data: str | None, options: dict[str, Any]
 ) -> "Prepared":
     from cnnblocks.runs import RunDirectory
-    from cnnblocks.training.preparation import plan, settle
+    from cnnblocks.training import TrainingConfig
+    from cnnblocks.training.preparation import settle, with_model, with_tuning_of
 
     if not options["like"] and not (network and data):
         raise click.UsageError(
@@ -196,11 +217,16 @@ def _prepare(
         model = RunDirectory.open(options["like"], options["runs_dir"])
         network, data, recipe, settings = _like(ctx, model, network, data, settings)
     overrides = _read_toml(options["config"])
+    overrides |= options["fields"]
     overrides |= {name: options[name] for name in _RECIPE if options[name] is not None}
     if options["network_args"]:
-        overrides["network_args"] = options["network_args"]
-    prepare = settle if options["detach"] else plan
-    return prepare(str(network), str(data), recipe=recipe, overrides=overrides, **settings)
+        overrides["network_args"] = overrides.get("network_args", {}) | options["network_args"]
+    settled = settle(str(network), str(data), recipe=recipe, overrides=overrides, **settings)
+    if options["like"]:
+        settled = with_tuning_of(settled, TrainingConfig.from_dict(model.config))
+    # A file of weights is tried now, so that one that does not fit is told of now.
+    later = options["detach"] and not options["weights"]
+    return settled if later else with_model(settled)
 
 
 def _like(

@@ -10,6 +10,9 @@ from cnnblocks.backend import import_keras
 from cnnblocks.training.errors import DeviceError
 
 _PATTERN = re.compile(r"auto|cpu|all|gpu(:\d+(,\d+)*)?")
+_shown: list[str] = []
+"""The choices that this process has narrowed its GPUs to, so that none is narrowed twice."""
+
 _HOW_TO_INSTALL = {
     "tensorflow": "pip install 'cnnblocks[gpu]'",
     "jax": "pip install 'jax[cuda12]'",
@@ -51,8 +54,9 @@ def use(device: str, backend: str) -> list[str]:
     check(device)
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     wanted = _wanted(device)
-    if wanted is not None:
+    if wanted is not None and device not in _shown:
         _show_only(wanted)
+        _shown.append(device)
     import_keras(backend)
     if device == "cpu":
         _leave_gpus_alone(backend)
@@ -61,6 +65,27 @@ def use(device: str, backend: str) -> list[str]:
     if device.startswith("gpu") and len(found) < len(wanted or []):
         raise DeviceError(_what_was_found(device, backend, found))
     return found or ["cpu:0"]
+
+
+def make_deterministic(backend: str) -> None:
+    """Have the backend use kernels that give the same result every time, on a GPU too.
+
+    Call it before `use`. On the CPU they do so anyway, as long as the number of threads stays.
+    """
+    if backend == "jax":
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+        return
+    import_keras(backend)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        return
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
 
 
 def _wanted(device: str) -> list[int] | None:

@@ -10,7 +10,7 @@ from typing import Any
 from cnnblocks.runs import RunDirectory, RunError, TrainingSession
 from cnnblocks.runs.files import remove_leftovers
 from cnnblocks.training.config import TrainingConfig
-from cnnblocks.training.errors import Ended
+from cnnblocks.training.errors import Ended, TrainingError
 from cnnblocks.training.interrupts import listening
 
 Observer = Callable[[str, dict[str, Any]], None]
@@ -33,13 +33,19 @@ def train_run(run: RunDirectory, prepared: Any = None, observer: Observer | None
         if prepared is None:
             from cnnblocks.training.preparation import prepare
 
-            prepared = prepare(TrainingConfig.from_dict(run.config))
+            begun = (run.path / "checkpoints" / "last.weights.h5").exists()
+            prepared = prepare(TrainingConfig.from_dict(run.config), begun)
         from cnnblocks.training.trainer import Reporter, Training
 
         try:
             Training(run, prepared, Reporter(session, observer), interrupts).run_to_end()
         except Ended as ended:
             session.end(ended.state, ended.reason)
+        except OSError as error:
+            raise TrainingError(
+                f"{run.path} cannot be written: {error.strerror or error}. The last checkpoint is "
+                f"whole; once this is mended, go on with: cnnblocks resume {run.id}"
+            ) from error
 
 
 def extend(run: RunDirectory, epochs: int = 0) -> None:

@@ -9,6 +9,15 @@ class PrecisionError(TrainingError, ValueError):
     """The precision asked for is unknown."""
 
 
+def check(precision: str) -> str:
+    """Return `precision` if it is one of `PRECISIONS`, or raise `PrecisionError`."""
+    if precision not in PRECISIONS:
+        raise PrecisionError(
+            f"The precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
+        )
+    return precision
+
+
 def resolve(precision: str, devices: list[str]) -> str:
     """The Keras dtype policy for what the user asked for.
 
@@ -25,11 +34,7 @@ def resolve(precision: str, devices: list[str]) -> str:
         >>> resolve("auto", ["cpu:0"])
         'float32'
     """
-    if precision not in PRECISIONS:
-        raise PrecisionError(
-            f"The precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
-        )
-    if precision != "auto":
+    if check(precision) != "auto":
         return precision
     on_gpu = bool(devices) and all(name.startswith("gpu") for name in devices)
     return "mixed_bfloat16" if on_gpu and _has_bfloat16() else "float32"

@@ -1,7 +1,7 @@
 """From what the user asked for to a model and batches, with every mistake found before training."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from cnnblocks.data import load as load_data
 from cnnblocks.training import devices
 from cnnblocks.training.config import TrainingConfig, versions
 from cnnblocks.training.errors import TrainingError
+from cnnblocks.training.precision import check as check_precision
 from cnnblocks.training.precision import resolve as resolve_precision
 from cnnblocks.training.recipes import Recipe
 from cnnblocks.training.recipes import recipe as named_recipe
+from cnnblocks.training.tuning import fits
 
 FREEZES = ("backbone",)
 
@@ -28,12 +30,14 @@ class Prepared:
         dataset: The images.
         devices: Names of the devices, such as `["gpu:0"]`.
         model: The network, not compiled.
+        notes: What the user should know, such as which weights were loaded.
     """
 
     config: TrainingConfig
     dataset: Dataset
     devices: list[str]
     model: Any
+    notes: list[str] = field(default_factory=list)
 
 
 def plan(network: str, data: str | Path, **options: Any) -> Prepared:
@@ -41,8 +45,19 @@ def plan(network: str, data: str | Path, **options: Any) -> Prepared:
 
     Takes the arguments of `settle` and returns what it returns, with a model that can be trained.
     """
-    settled = settle(network, data, **options)
+    return with_model(settle(network, data, **options))
+
+
+def with_model(settled: Prepared) -> Prepared:
+    """What `settle` returned, with a model that can be trained."""
     return _build(settled.config, settled.dataset, settled.devices)
+
+
+def with_tuning_of(prepared: Prepared, other: TrainingConfig) -> Prepared:
+    """The same, run the way another training was, if that holds for it."""
+    if not fits(prepared.config, other):
+        return prepared
+    return replace(prepared, config=replace(prepared.config, tuning=other.tuning))
 
 
 def settle(
@@ -56,6 +71,7 @@ def settle(
     precision: str = "float32",
     device: str = "auto",
     backend: str | None = None,
+    look_for_devices: bool = True,
     **options: Any,
 ) -> Prepared:
     """Settle a configuration, with every mistake in it found.
@@ -70,6 +86,8 @@ def settle(
         precision: One of `cnnblocks.training.precision.PRECISIONS`.
         device: See `cnnblocks.training.devices.use`.
         backend: Keras' backend; see `cnnblocks.backend.select_backend`.
+        look_for_devices: Whether to try the device now. Otherwise the process that trains does,
+            and there precision `"auto"` is resolved.
         **options: Further fields of `Recipe` that are to differ, and of `TrainingConfig`.
 
     Returns:
@@ -82,7 +100,11 @@ def settle(
     _check(options)
     chosen = _recipe(network, recipe, changes)
     backend = select_backend(backend)
-    names = devices.use(device, backend)
+    devices.check(device)
+    check_precision(precision)
+    names = []
+    if look_for_devices:
+        names = _devices(device, backend, options.get("deterministic", False))
     spec = _spec(network)
     dataset = _load(str(data), chosen, seed, images)
     shape = chosen.input_shape or _input_shape(spec, dataset, chosen)
@@ -97,7 +119,7 @@ def settle(
         seed=seed,
         input_shape=shape,
         preprocessing=preprocessing.to_dict(),
-        precision=resolve_precision(precision, names),
+        precision=resolve_precision(precision, names) if look_for_devices else precision,
         device=device,
         backend=backend,
         versions=versions(),
@@ -106,21 +128,26 @@ def settle(
     return Prepared(config, dataset, names, build_model(config, outline=True))
 
 
-def prepare(config: TrainingConfig) -> Prepared:
+def prepare(config: TrainingConfig, begun: bool = False) -> Prepared:
     """Prepare the training of a configuration that was settled before.
+
+    Args:
+        config: The configuration.
+        begun: Whether a checkpoint holds the weights, so that those to start from are not needed.
 
     Raises:
         CnnblocksError: The data are no longer what they were, or a device is missing.
     """
     backend = select_backend(config.backend)
-    names = devices.use(config.device, backend)
+    names = _devices(config.device, backend, config.deterministic)
     dataset = _load(config.data["source"], config.recipe, config.seed, config.data["limit"])
     if _fingerprint(dataset) != config.data["fingerprint"]:
         raise TrainingError(
             f"The images of {config.data['source']} are not those the run was started with, so it "
             "cannot go on exactly. Restore them, or start a new run with --like."
         )
-    return _build(config, dataset, names)
+    config = replace(config, precision=resolve_precision(config.precision, names))
+    return _build(config, dataset, names, begun)
 
 
 def _recipe(
@@ -152,6 +179,12 @@ def _check(options: dict[str, Any]) -> None:
     every = options.get("checkpoint_every")
     if every is not None and every < 1:
         raise TrainingError(f"checkpoint_every must be at least 1. Received: {every}")
+
+
+def _devices(device: str, backend: str, deterministic: bool) -> list[str]:
+    if deterministic:
+        devices.make_deterministic(backend)
+    return devices.use(device, backend)
 
 
 def _spec(network: str) -> Any:
@@ -194,20 +227,23 @@ def _input_shape(spec: Any, dataset: Dataset, chosen: Recipe) -> tuple[int, int,
     return (*spec.native_input_shape[:2], channels)
 
 
-def _build(config: TrainingConfig, dataset: Dataset, names: list[str]) -> Prepared:
+def _build(
+    config: TrainingConfig, dataset: Dataset, names: list[str], begun: bool = False
+) -> Prepared:
     import keras
 
     keras.utils.set_random_seed(config.seed)
     model = build_model(config)
     if config.recipe.kernel_initializer:
         _draw_kernels(model, config.recipe.kernel_initializer)
-    if config.weights:
+    notes = []
+    if config.weights and not begun:
         from cnnblocks.weights import load_weights
 
-        load_weights(model, config.weights, strict=config.freeze is None)
+        notes.append(str(load_weights(model, config.weights, strict=False)))
     if config.freeze:
         _freeze_backbone(model)
-    return Prepared(config, dataset, names, model)
+    return Prepared(config, dataset, names, model, notes)
 
 
 def build_model(config: TrainingConfig, outline: bool = False) -> Any:
@@ -216,13 +252,14 @@ def build_model(config: TrainingConfig, outline: bool = False) -> Any:
 
     recipe = config.recipe
     make = networks.outline if outline else networks.create
+    dtype = "float32" if outline else config.precision
     return make(
         config.network,
         input_shape=config.input_shape,
         num_classes=config.num_classes,
         classifier_activation=recipe.classifier_activation,
         data_format="channels_last",
-        dtype=config.precision,
+        dtype=dtype,
         **recipe.network_args,
     )
 

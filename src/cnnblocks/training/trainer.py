@@ -77,7 +77,8 @@ class Training:
         if not self.config.tuning:
             found = tuning.choose(self.config, self.devices, self.stream, self._scratch_model)
             self.config = replace(self.config, tuning=found.to_dict())
-            self.run.write_config({**self.run.config, "tuning": self.config.tuning})
+            chosen = {"tuning": self.config.tuning, "precision": self.config.precision}
+            self.run.write_config({**self.run.config, **chosen})
         self.tuning = tuning.Tuning.from_dict(self.config.tuning)
 
     def _scratch_model(self, how: tuning.Tuning) -> Any:
@@ -126,6 +127,8 @@ class Training:
             self._finish_epoch(recorder, progress)
         if progress.step:
             self._fit_epochs(recorder, progress, progress.epoch + 1)
+            # `fit` ends by giving the model the moving average of its weights.
+            checkpoint.load(self.last, self.model)
         if progress.epoch < self.recipe.epochs:
             self._fit_epochs(recorder, progress, self.recipe.epochs)
 
