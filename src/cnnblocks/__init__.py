@@ -12,8 +12,7 @@ Example:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wrapt import register_post_import_hook
-
+from cnnblocks._registration import register_with_keras
 from cnnblocks._version import __version__
 
 _HOMES = {
@@ -78,6 +77,4 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-# Keras looks up a saved layer's class in its registry only, so our layers must be registered
-# before `keras.models.load_model` runs, whichever of the two packages is imported first.
-register_post_import_hook(lambda _keras: import_module("cnnblocks.blocks"), "keras")
+register_with_keras()
