@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from cnnblocks.errors import CnnblocksError
-from cnnblocks.weights.errors import WeightFileError
-from cnnblocks.weights.values import RawValues, Reader, decode, descriptor_reader
+from cnnblocks.weights.errors import WeightFileError, reading
+from cnnblocks.weights.hdf5_text import TextReader
+from cnnblocks.weights.values import RawValues, Reader, decode, descriptor_reader, reader_of
 
 _MAX_DEPTH = 64
 _MAX_ATTRIBUTE_BYTES = 64 << 20
@@ -20,18 +21,8 @@ _BOMB_FLOOR = 64 << 20
 _MAX_EXPANSION = 1000
 # Filters that are compiled into HDF5 or h5py; any other would load a plug-in library.
 _OWN_FILTERS = {1, 2, 3, 4, 5, 6, 32000}
+_SIMPLE_TYPES = (h5py.h5t.TypeStringID, h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID)
 _NUMERIC_KINDS = "fiub"
-# What h5py, HDF5 and NumPy raise for damaged files.
-_READING_ERRORS = (
-    ArithmeticError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -60,6 +51,11 @@ class Hdf5File:
     variable-length and virtual data, filters that need a plug-in, and sizes that the file cannot
     hold are refused.
 
+    Attributes:
+        datasets: the arrays of numbers, by path.
+        groups: the groups, by path; the root's is empty.
+        skipped: the paths of arrays of anything else.
+
     Args:
         path: for messages, and the file to open unless `stream` is given.
         stream: a seekable binary file that holds the HDF5 file from its first byte.
@@ -79,37 +75,35 @@ class Hdf5File:
     ) -> None:
         self.path = path
         self.datasets: dict[str, Dataset] = {}
-        self.groups: list[str] = []
+        self.groups: dict[str, h5py.h5g.GroupID] = {}
         self.skipped: list[str] = []
-        self._reader = reader
-        with self.guard():
+        with ExitStack() as opened, self.guard():
+            self._size = path.stat().st_size if size is None else size
             # Without locks a file that a training process holds open can be read too.
-            self._file = (
+            self._file = opened.enter_context(
                 h5py.File(path, "r", locking=False) if stream is None else h5py.File(stream, "r")
             )
-        try:
-            with self.guard():
-                if stream is None:
-                    self._own_reader()
-                self._size = size if size is not None else path.stat().st_size
-                root = self._file["/"].id
-                self._ancestors = [_address(root)]
-                self._seen = {_address(root)}
-                self._walk(root, "", 0)
-        except BaseException:
-            self.close()
-            raise
+            self._reader = reader or self._own_reader(opened)
+            base = self._file.id.get_create_plist().get_userblock()
+            self._texts = TextReader(self._reader, base, self._size)
+            root = h5py.h5g.open(self._file.id, b"/")
+            self.groups[""] = root
+            self._ancestors = [_address(root)]
+            self._seen = {_address(root)}
+            self._walk(root, "", 0)
+            self._closing = opened.pop_all()
 
     def close(self) -> None:
-        self._file.close()
+        self._closing.close()
 
-    def _own_reader(self) -> None:
+    def _own_reader(self, opened: ExitStack) -> Reader:
         if hasattr(os, "preadv"):
-            self._reader = descriptor_reader(self._file.id.get_vfd_handle())
+            return descriptor_reader(self._file.id.get_vfd_handle())
+        return reader_of(opened.enter_context(self.path.open("rb")))
 
-    def guard(self) -> "_Guard":
-        """Turn whatever h5py raises inside a `with` into a one-line `WeightFileError`."""
-        return _Guard(self.path)
+    def guard(self) -> AbstractContextManager[None]:
+        """Turn whatever goes wrong inside a `with` into a `WeightFileError` of this file."""
+        return reading(self.path)
 
     def fail(self, reason: str) -> WeightFileError:
         return WeightFileError(self.path, reason)
@@ -148,7 +142,7 @@ class Hdf5File:
         if address in self._seen:
             return
         self._seen.add(address)
-        self.groups.append(path)
+        self.groups[path] = group
         self._ancestors.append(address)
         self._walk(group, f"{path}/", depth + 1)
         self._ancestors.pop()
@@ -169,7 +163,7 @@ class Hdf5File:
         nbytes = math.prod(shape) * raw.itemsize
         self._check_layout(dataset, path, layout, kind, offset, nbytes)
         values: Any = Hdf5Values(self, dataset, shape, dtype)
-        if offset is not None and self._reader is not None:
+        if offset is not None:
             straight = RawValues(self._reader, offset, shape, raw, dtype)
             values = _Guarded(self, straight, values)
         order = offset if offset is not None else self._size + len(self.datasets)
@@ -184,7 +178,7 @@ class Hdf5File:
         if isinstance(kind, h5py.h5t.TypeReferenceID) or kind.dtype.hasobject:
             raise self.fail(f"refused: '{path}' holds references or objects.")
         dtype = kind.dtype
-        if dtype == np.dtype("V2") and self._attribute(dataset, "dtype", path) == "bfloat16":
+        if dtype == np.dtype("V2") and self._is_bfloat16(dataset):
             return "bfloat16"
         if dtype.kind in _NUMERIC_KINDS and dtype.itemsize <= 8 and dtype.subdtype is None:
             return dtype.name
@@ -233,33 +227,50 @@ class Hdf5File:
     # Attributes.
 
     def attributes(self, path: str = "") -> dict[str, Any]:
-        """Return the attributes of a group or dataset: text as `str`, lists of text as lists.
+        """Return the attributes of a group: numbers, text, and lists of them.
+
+        Others, such as references, are left out.
 
         Args:
-            path: where; the root by default.
+            path: the group; the root by default.
 
         Raises:
-            WeightFileError: one is broken, far too large, or of a type that files have no use for.
+            WeightFileError: one is broken or far too large.
         """
         with self.guard():
-            target = self._file[path or "/"].id
-            names = [
-                h5py.h5a.open(target, index=i).name for i in range(h5py.h5a.get_num_attrs(target))
-            ]
-            return {
-                self._name(name, path): self._attribute(target, name.decode(), path)
-                for name in names
+            target = self.groups[path]
+            found: dict[str, Any] = {
+                name: values if len(values) != 1 else values[0]
+                for name, values in self._texts.texts(_header(target)).items()
             }
+            for number in range(h5py.h5a.get_num_attrs(target)):
+                attribute = h5py.h5a.open(target, index=number)
+                if isinstance(attribute.get_type(), _SIMPLE_TYPES) and not _is_variable(attribute):
+                    found[attribute.name.decode()] = self._attribute(attribute, path)
+            for name in found:
+                self._name(name.encode(), path)
+            return found
 
-    def _attribute(self, target: h5py.h5g.GroupID, name: str, path: str) -> Any:
-        if not h5py.h5a.exists(target, name.encode()):
-            return None
-        attribute = h5py.h5a.open(target, name.encode())
+    def _attribute(self, attribute: h5py.h5a.AttrID, path: str) -> Any:
         nbytes = math.prod(attribute.shape or ()) * attribute.get_type().get_size()
         if nbytes > _MAX_ATTRIBUTE_BYTES:
-            raise self.fail(f"refused: the attribute '{name}' of '{path}' is far too large.")
-        owner = h5py.Group if isinstance(target, h5py.h5g.GroupID) else h5py.Dataset
-        return _plain(owner(target).attrs[name])
+            raise self.fail(f"refused: an attribute of '{path}' is far too large.")
+        value = np.empty(attribute.shape or (), attribute.dtype)
+        if value.size:
+            attribute.read(value)
+        return _plain(value if attribute.shape else value[()])
+
+    def _is_bfloat16(self, dataset: h5py.h5d.DatasetID) -> bool:
+        return self._texts.texts(_header(dataset)).get("dtype") == ["bfloat16"]
+
+
+def _is_variable(attribute: h5py.h5a.AttrID) -> bool:
+    kind = attribute.get_type()
+    return isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
+
+
+def _header(identifier: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> int:
+    return h5py.h5o.get_info(identifier).addr
 
 
 def _address(identifier: h5py.h5g.GroupID) -> tuple[int, int]:
@@ -275,35 +286,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return _plain(value.item())
     return value
-
-
-class _Guard:
-    """Names the file in whatever goes wrong while reading it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, _READING_ERRORS) and not isinstance(error, CnnblocksError):
-            raise WeightFileError(self._path, _reason(error)) from error
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file."
-    if isinstance(error, PermissionError):
-        return "no permission to read it."
-    if "truncated file" in text:
-        return f"the file was cut short, or is still being written ({text})."
-    if "already open for write" in text:
-        return f"a program is writing it, or died while doing so ({text})."
-    if "signature not found" in text:
-        return "not an HDF5 file, or its beginning is damaged."
-    return f"damaged: {text}."
 
 
 class Hdf5Values:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cnnblocks.weights.errors import WeightFileError
+from cnnblocks.weights.errors import WeightFileError, reading
 from cnnblocks.weights.formats import archive, checkpoint, keras3, legacy, text, tree
 from cnnblocks.weights.hdf5 import Hdf5File
 from cnnblocks.weights.table import WeightTable
@@ -35,6 +35,11 @@ def open(path: str | Path) -> WeightTable:
         ...     print(table.format, table.totals.parameters)
     """
     path = Path(path).expanduser()
+    with reading(path):
+        return _open(path)
+
+
+def _open(path: Path) -> WeightTable:
     prefix = checkpoint.find_prefix(path)
     if prefix is not None:
         return checkpoint.read(path, prefix)
@@ -56,19 +61,12 @@ def open(path: str | Path) -> WeightTable:
 
 
 def _head(path: Path) -> bytes:
-    try:
-        if path.is_dir():
-            raise WeightFileError(path, "a directory without a TensorFlow checkpoint in it.")
-        if path.exists() and not path.is_file():
-            raise WeightFileError(path, "not a regular file.")
-        with path.open("rb") as stream:
-            head = stream.read(4096)
-    except FileNotFoundError:
-        raise WeightFileError(path, "there is no such file.") from None
-    except OSError as error:
-        raise WeightFileError(path, f"cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise WeightFileError(path, f"cannot be a path: {error}.") from None
+    if path.is_dir():
+        raise WeightFileError(path, "a directory without a TensorFlow checkpoint in it.")
+    if path.exists() and not path.is_file():
+        raise WeightFileError(path, "not a regular file.")
+    with path.open("rb") as stream:
+        head = stream.read(4096)
     if not head:
         raise WeightFileError(path, "the file is empty.")
     return head
@@ -90,13 +88,12 @@ def _has_user_block(path: Path) -> bool:
 def _open_hdf5(path: Path) -> WeightTable:
     file = Hdf5File(path)
     try:
-        with file.guard():
-            if legacy.matches(file):
-                table = legacy.read(path, file)
-            elif keras3.matches(file):
-                table = keras3.read(path, file)
-            else:
-                table = tree.read(path, file)
+        if legacy.matches(file):
+            table = legacy.read(path, file)
+        elif keras3.matches(file):
+            table = keras3.read(path, file)
+        else:
+            table = tree.read(path, file)
         if file.skipped:
             table.metadata["skipped"] = file.skipped
     except BaseException:

@@ -30,6 +30,7 @@ _BOMB_FLOOR = 64 << 20
 _MAX_EXPANSION = 100
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _PIECE = 1 << 20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def read(path: Path) -> WeightTable:
@@ -39,22 +40,16 @@ def read(path: Path) -> WeightTable:
         WeightFileError: the archive is broken, has no weights, or is refused as dangerous.
     """
     with ExitStack() as opened:
-        try:
-            archive = opened.enter_context(zipfile.ZipFile(path))
-            members = _members(path, archive)
-            model = _json(path, archive, members, "config.json")
-            stated = _json(path, archive, members, "metadata.json") or {}
-            weights, base, size = _weights(path, archive, members)
-        except WeightFileError:
-            raise
-        except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as error:
-            raise WeightFileError(path, f"a damaged archive: {error}.") from error
+        archive = opened.enter_context(zipfile.ZipFile(path))
+        members = _members(path, archive)
+        model = _json(path, archive, members, "config.json")
+        stated = _json(path, archive, members, "metadata.json") or {}
+        weights, base, size = _weights(path, archive, members)
         opened.callback(weights.close)
         window = Window(weights, base, size)
         file = Hdf5File(path, stream=window, reader=reader_of(weights, base), size=size)
         opened.callback(file.close)
-        with file.guard():
-            tensors, structure = keras3.collect([file], model)
+        tensors, structure = keras3.collect([file], model)
         closing = opened.pop_all()
     metadata = {
         "keras_version": _text(stated.get("keras_version")),
@@ -75,6 +70,8 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
     if len(infos) > _MAX_MEMBERS:
         raise WeightFileError(path, f"refused: an archive of {len(infos):,} files.")
     members = {info.filename: info for info in infos}
+    if any(info.compress_type not in _METHODS for info in infos):
+        raise WeightFileError(path, "refused: packed in a way that Keras does not use.")
     if len(members) < len(infos):
         raise WeightFileError(path, "refused: two files of the archive have the same name.")
     for name in members:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from cnnblocks.weights.errors import WeightFileError
+from cnnblocks.weights.errors import WeightFileError, reading
 from cnnblocks.weights.formats.tensor_bundle import (
     DTYPES,
     STRING,
@@ -115,8 +115,6 @@ def read(path: Path, prefix: Path) -> WeightTable:
             nodes = _graph(entries, shards)
         except BundleError as error:
             raise WeightFileError(path, f"{error}.") from error
-        except OSError as error:
-            raise WeightFileError(path, f"cannot be read: {error.strerror}.") from None
         names = _names(entries, nodes)
         tensors, paths = _tensors(path, entries, names, shards)
         closing = opened.pop_all()
@@ -285,16 +283,12 @@ class _ShardValues:
         self._dtype = dtype
 
     def slabs(self, buffer: np.ndarray) -> Iterator[np.ndarray]:
-        try:
+        with reading(self._path):
             yield from self._values().slabs(buffer)
-        except (OSError, EOFError) as error:
-            raise WeightFileError(self._path, f"{error}.") from error
 
     def read(self, selection: tuple[Any, ...]) -> np.ndarray:
-        try:
+        with reading(self._path):
             return self._values().read(selection)
-        except (OSError, EOFError) as error:
-            raise WeightFileError(self._path, f"{error}.") from error
 
     def _values(self) -> RawValues:
         entry = self._entry
