@@ -16,15 +16,18 @@ from cnnblocks import networks
 SMALL_HEADS = {"lenet": (12, 8), "lenet5": (12, 8)}
 
 
-def small(name, **arguments):
-    """A thin form of a network on images of its smallest size, or 16 pixels."""
+def small_arguments(name):
+    """Arguments of a thin form of a network on images of its smallest size, or 16 pixels."""
     spec = networks.get(name)
     size = max(spec.min_size(), 16)
+    arguments = {"input_shape": (size, size, 2), "width": 0.08}
     if "units" in spec.arguments:
-        arguments.setdefault("units", SMALL_HEADS.get(name, 16))
-    arguments.setdefault("width", 0.08)
-    arguments.setdefault("input_shape", (size, size, 2))
-    return networks.create(name, **arguments)
+        arguments["units"] = SMALL_HEADS.get(name, 16)
+    return arguments
+
+
+def small(name, **arguments):
+    return networks.create(name, **{**small_arguments(name), **arguments})
 
 
 def fill(model):
