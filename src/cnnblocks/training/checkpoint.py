@@ -7,7 +7,11 @@ callbacks know; these go into an attribute of the same file, so that one renamin
 checkpoint. The `.state.json` beside it is for readers.
 """
 
+import errno
 import json
+import math
+import os
+import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +19,11 @@ from typing import Any
 
 from cnnblocks.runs.files import replacing, write_json
 from cnnblocks.training.errors import CheckpointError
+
+_OVERHEAD = 4096
+"""Bytes that HDF5 may need for a variable beside its values."""
+
+_ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int32": 4, "uint32": 4, "bool": 1}
 
 ATTRIBUTE = "cnnblocks_state"
 """The attribute of a `.weights.h5` that holds a checkpoint's `Progress`, as JSON."""
@@ -76,10 +85,39 @@ def _write(path: Path, model: Any, progress: Progress) -> None:
     progress.time = round(time.time(), 3)
     state = {"schema": 1, **asdict(progress)}
     with replacing(path) as aside:
+        require_space(aside, model)
         model.save_weights(aside)
         with h5py.File(aside, "r+") as file:
             file.attrs[ATTRIBUTE] = json.dumps(state)
     write_json(state_path(path), state)
+
+
+def require_space(path: Path, model: Any, copies: int = 1) -> None:
+    """Make sure that a file of all of a model's variables can be written, by taking the space once.
+
+    HDF5 may end the whole process when a disk turns out to be full while it writes.
+
+    Args:
+        path: A file that is not there yet.
+        model: The model.
+        copies: How many times the values will be on the disk at once.
+
+    Raises:
+        OSError: The disk is full, or the directory is read-only or gone.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *(optimizer.variables if optimizer else [])]
+    needed = sum(_bytes(variable) + _OVERHEAD for variable in variables) * copies
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, needed)
+        elif shutil.disk_usage(path.parent).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    path.unlink()
+
+
+def _bytes(variable: Any) -> int:
+    return math.prod(variable.shape) * _ITEM_BYTES.get(str(variable.dtype), 8)
 
 
 def load(path: Path, model: Any) -> Progress:
