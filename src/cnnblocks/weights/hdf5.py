@@ -22,6 +22,7 @@ _MAX_EXPANSION = 1000
 # Filters that are compiled into HDF5 or h5py; any other would load a plug-in library.
 _OWN_FILTERS = {1, 2, 3, 4, 5, 6, 32000}
 _SIMPLE_TYPES = (h5py.h5t.TypeStringID, h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID)
+_TWO_BYTES = np.dtype("V2")
 _NUMERIC_KINDS = "fiub"
 
 
@@ -77,6 +78,7 @@ class Hdf5File:
         self.datasets: dict[str, Dataset] = {}
         self.groups: dict[str, h5py.h5g.GroupID] = {}
         self.skipped: list[str] = []
+        self._seen: set[int] = set()
         with ExitStack() as opened, self.guard():
             self._size = path.stat().st_size if size is None else size
             # Without locks a file that a training process holds open can be read too.
@@ -87,9 +89,9 @@ class Hdf5File:
             base = self._file.id.get_create_plist().get_userblock()
             self._texts = TextReader(self._reader, base, self._size)
             root = h5py.h5g.open(self._file.id, b"/")
+            self._headers = {"": h5py.h5o.get_info(root).addr}
+            self._ancestors = [self._headers[""]]
             self.groups[""] = root
-            self._ancestors = [_address(root)]
-            self._seen = {_address(root)}
             self._walk(root, "", 0)
             self._closing = opened.pop_all()
 
@@ -113,16 +115,18 @@ class Hdf5File:
     def _walk(self, group: h5py.h5g.GroupID, prefix: str, depth: int) -> None:
         if depth > _MAX_DEPTH:
             raise self.fail(f"refused: groups nested deeper than {_MAX_DEPTH} at '{prefix}'.")
-        for raw in group:
-            name = self._name(raw, prefix)
-            path = f"{prefix}{name}"
-            if group.links.get_info(raw).type != h5py.h5l.TYPE_HARD:
+        links: list[tuple[bytes, int, int]] = []
+        # The same object tells of every link in turn.
+        group.links.iterate(lambda name, i: links.append((name, i.type, i.u)), info=True)
+        for raw, kind, header in links:
+            path = f"{prefix}{self._name(raw, prefix)}"
+            if kind != h5py.h5l.TYPE_HARD:
                 raise self.fail(f"refused: '{path}' is a soft or external link.")
             child = h5py.h5o.open(group, raw)
             if isinstance(child, h5py.h5d.DatasetID):
-                self._add_dataset(child, path)
+                self._add_dataset(child, path, header)
             elif isinstance(child, h5py.h5g.GroupID):
-                self._add_group(child, path, depth)
+                self._add_group(child, path, header, depth)
             else:
                 raise self.fail(f"refused: '{path}' is neither a group nor an array.")
 
@@ -135,26 +139,23 @@ class Hdf5File:
             raise self.fail(f"refused: the name {name!r} in '{prefix}' could mislead a program.")
         return name
 
-    def _add_group(self, group: h5py.h5g.GroupID, path: str, depth: int) -> None:
-        address = _address(group)
-        if address in self._ancestors:
+    def _add_group(self, group: h5py.h5g.GroupID, path: str, header: int, depth: int) -> None:
+        if header in self._ancestors:
             raise self.fail(f"refused: '{path}' is a link back to a group that holds it.")
-        if address in self._seen:
+        if header in self._seen:
             return
-        self._seen.add(address)
+        self._seen.add(header)
         self.groups[path] = group
-        self._ancestors.append(address)
+        self._headers[path] = header
+        self._ancestors.append(header)
         self._walk(group, f"{path}/", depth + 1)
         self._ancestors.pop()
 
-    def _add_dataset(self, dataset: h5py.h5d.DatasetID, path: str) -> None:
-        dtype = self._dtype(dataset, path)
-        if dtype is None:
-            self.skipped.append(path)
-            return
-        raw = dataset.dtype
+    def _add_dataset(self, dataset: h5py.h5d.DatasetID, path: str, header: int) -> None:
+        raw = self._raw_dtype(dataset, path)
+        dtype = self._dtype(raw, header)
         shape = dataset.shape
-        if shape is None:
+        if dtype is None or shape is None:
             self.skipped.append(path)
             return
         layout = dataset.get_create_plist()
@@ -162,26 +163,28 @@ class Hdf5File:
         offset = dataset.get_offset() if kind == h5py.h5d.CONTIGUOUS else None
         nbytes = math.prod(shape) * raw.itemsize
         self._check_layout(dataset, path, layout, kind, offset, nbytes)
-        values: Any = Hdf5Values(self, dataset, shape, dtype)
+        values: Any = Hdf5Values(self, dataset, shape, raw, dtype)
         if offset is not None:
             straight = RawValues(self._reader, offset, shape, raw, dtype)
             values = _Guarded(self, straight, values)
         order = offset if offset is not None else self._size + len(self.datasets)
         self.datasets[path] = Dataset(path, shape, dtype, order, values)
 
-    def _dtype(self, dataset: h5py.h5d.DatasetID, path: str) -> str | None:
+    def _raw_dtype(self, dataset: h5py.h5d.DatasetID, path: str) -> np.dtype:
+        """Return the dtype as it lies in the file."""
         kind = dataset.get_type()
-        if isinstance(kind, h5py.h5t.TypeVlenID) or (
-            isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
-        ):
+        if isinstance(kind, h5py.h5t.TypeVlenID) or _is_variable(kind):
             raise self.fail(f"refused: '{path}' holds values of variable length.")
-        if isinstance(kind, h5py.h5t.TypeReferenceID) or kind.dtype.hasobject:
+        if isinstance(kind, h5py.h5t.TypeReferenceID) or (dtype := kind.dtype).hasobject:
             raise self.fail(f"refused: '{path}' holds references or objects.")
-        dtype = kind.dtype
-        if dtype == np.dtype("V2") and self._is_bfloat16(dataset):
+        return dtype
+
+    def _dtype(self, raw: np.dtype, header: int) -> str | None:
+        """Return the dtype by name, `None` if it is not one of numbers."""
+        if raw == _TWO_BYTES and self._texts.texts(header).get("dtype") == ["bfloat16"]:
             return "bfloat16"
-        if dtype.kind in _NUMERIC_KINDS and dtype.itemsize <= 8 and dtype.subdtype is None:
-            return dtype.name
+        if raw.kind in _NUMERIC_KINDS and raw.itemsize <= 8 and raw.subdtype is None:
+            return raw.name
         return None
 
     def _check_layout(
@@ -239,17 +242,24 @@ class Hdf5File:
         """
         with self.guard():
             target = self.groups[path]
+            texts = self._texts.texts(self._headers[path])
             found: dict[str, Any] = {
-                name: values if len(values) != 1 else values[0]
-                for name, values in self._texts.texts(_header(target)).items()
+                name: values if len(values) != 1 else values[0] for name, values in texts.items()
             }
-            for number in range(h5py.h5a.get_num_attrs(target)):
-                attribute = h5py.h5a.open(target, index=number)
-                if isinstance(attribute.get_type(), _SIMPLE_TYPES) and not _is_variable(attribute):
-                    found[attribute.name.decode()] = self._attribute(attribute, path)
+            if h5py.h5a.get_num_attrs(target) > len(texts):
+                found |= self._other_attributes(target, path)
             for name in found:
                 self._name(name.encode(), path)
             return found
+
+    def _other_attributes(self, target: h5py.h5g.GroupID, path: str) -> dict[str, Any]:
+        found = {}
+        for number in range(h5py.h5a.get_num_attrs(target)):
+            attribute = h5py.h5a.open(target, index=number)
+            kind = attribute.get_type()
+            if isinstance(kind, _SIMPLE_TYPES) and not _is_variable(kind):
+                found[attribute.name.decode()] = self._attribute(attribute, path)
+        return found
 
     def _attribute(self, attribute: h5py.h5a.AttrID, path: str) -> Any:
         nbytes = math.prod(attribute.shape or ()) * attribute.get_type().get_size()
@@ -260,22 +270,9 @@ class Hdf5File:
             attribute.read(value)
         return _plain(value if attribute.shape else value[()])
 
-    def _is_bfloat16(self, dataset: h5py.h5d.DatasetID) -> bool:
-        return self._texts.texts(_header(dataset)).get("dtype") == ["bfloat16"]
 
-
-def _is_variable(attribute: h5py.h5a.AttrID) -> bool:
-    kind = attribute.get_type()
+def _is_variable(kind: h5py.h5t.TypeID) -> bool:
     return isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
-
-
-def _header(identifier: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> int:
-    return h5py.h5o.get_info(identifier).addr
-
-
-def _address(identifier: h5py.h5g.GroupID) -> tuple[int, int]:
-    info = h5py.h5o.get_info(identifier)
-    return info.fileno, info.addr
 
 
 def _plain(value: Any) -> Any:
@@ -296,16 +293,17 @@ class Hdf5Values:
         file: Hdf5File,
         dataset: h5py.h5d.DatasetID,
         shape: tuple[int, ...],
+        raw: np.dtype,
         dtype: str,
     ) -> None:
         self._file = file
         self._dataset = dataset
         self._shape = shape
+        self._itemsize = raw.itemsize
         self._dtype = dtype
 
     def slabs(self, buffer: np.ndarray) -> Iterator[np.ndarray]:
-        itemsize = self._dataset.dtype.itemsize
-        for selection in blocks(self._shape, max(1, buffer.nbytes // itemsize)):
+        for selection in blocks(self._shape, max(1, buffer.nbytes // self._itemsize)):
             yield self.read(selection).ravel()
 
     def read(self, selection: tuple[Any, ...]) -> np.ndarray:

@@ -68,17 +68,18 @@ class TextReader:
     # Headers of objects.
 
     def _attributes(self, header: int) -> Iterator[bytes]:
-        start = self._read(header, 8)
-        messages = self._second(header) if start[:4] == b"OHDR" else self._first(header)
+        start = self._read(header, 12)
+        second = start[:4] == b"OHDR"
+        messages = self._second(header) if second else self._first(header, start)
         for number, (kind, flags, data) in enumerate(messages):
             if number > _MAX_MESSAGES:
                 raise ValueError("an object has an absurd number of messages")
             if kind == _ATTRIBUTE and not flags & _SHARED:
                 yield data
 
-    def _first(self, header: int) -> Iterator[tuple[int, int, bytes]]:
+    def _first(self, header: int, start: bytes) -> Iterator[tuple[int, int, bytes]]:
         """Yield kind, flags and data of the messages of a header of version 1."""
-        version, _, count, _, size = struct.unpack("<BBHII", self._read(header, 12))
+        version, _, count, _, size = struct.unpack("<BBHII", start)
         if version != 1:
             raise ValueError("an object's header is damaged")
         blocks = [(header + 16, size)]
