@@ -73,6 +73,7 @@ class Place(Screen[Any]):
     remembered.
     """
 
+    AUTO_FOCUS = ""
     NAME: ClassVar[str] = ""
     HELP: ClassVar[str] = ""
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own declaration

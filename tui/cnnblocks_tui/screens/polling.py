@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 Found = TypeVar("Found")
@@ -21,7 +23,8 @@ def poll_every(
         while screen.is_attached:
             if screen.is_current or screen is screen.app.screen_stack[-1]:
                 found = await asyncio.to_thread(read)
-                if screen.is_attached:
+                # A screen that is being closed loses its widgets before it notices.
+                with suppress(NoMatches):
                     show(found)
             await asyncio.sleep(seconds)
 

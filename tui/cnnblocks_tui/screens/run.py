@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
-from textual.widgets import RichLog, Static, TabbedContent, TabPane
+from textual.widgets import RichLog, Static, TabbedContent, TabPane, Tabs
 
 from cnnblocks.errors import CnnblocksError
 from cnnblocks.runs import Checkpoint
@@ -459,7 +459,7 @@ class RunScreen(Place):
             if other:
                 self.app.show_diff(Path(other), chosen.weights)
 
-        before = [entry for entry in others if (entry.epoch or 0) < (chosen.epoch or 0)]
+        before = [e for e in others if e.epoch is not None and e.epoch < (chosen.epoch or 0)]
         nearest = str(before[-1].weights) if before else None
         self.app.push_screen(Choose(f"Compare {chosen.name} with", options, nearest), compare)
 
@@ -503,9 +503,24 @@ class RunScreen(Place):
 
 
 def step_tab(tabs: TabbedContent, step: int) -> None:
-    """Show the next tab, or the one before, round and round."""
+    """Show the next tab, or the one before, round and round, and keep the keyboard in it."""
     panes = [str(pane.id) for pane in tabs.query(TabPane)]
-    tabs.active = panes[(panes.index(tabs.active) + step) % len(panes)]
+    wanted = panes[(panes.index(tabs.active) + step) % len(panes)]
+    focused = tabs.screen.focused
+    inside = focused is not None and tabs in focused.ancestors
+    if inside:
+        # A hidden widget's focus would go to its neighbour, and bring the old tab back with it.
+        tabs.query_one(Tabs).focus()
+    tabs.active = wanted
+    if inside:
+        tabs.call_after_refresh(_focus_first, tabs.get_pane(wanted))
+
+
+def _focus_first(pane: TabPane) -> None:
+    for widget in pane.query("*"):
+        if widget.focusable and widget.display:
+            widget.focus()
+            return
 
 
 def class_rows(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:

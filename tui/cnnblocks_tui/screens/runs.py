@@ -109,7 +109,7 @@ class RunsScreen(Place):
     def chosen(self) -> RunSummary | None:
         """The run under the cursor."""
         table = self.query_one(Table)
-        if not table.row_count or not table.is_valid_row_index(table.cursor_row):
+        if not table.is_valid_coordinate(table.cursor_coordinate):
             return None
         key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
         return next((run for run in self._runs if str(run.path) == key), None)
@@ -249,6 +249,7 @@ class RunsScreen(Place):
         if run.problem or run.reason:
             lines.append(Text(run.problem or run.reason))
         facts = [f"{run.network} on {run.data}", f"epoch {self._cell_epoch(run)}"]
+        facts = [] if run.problem else facts
         if run.images_per_second:
             facts.append(f"{wording.count(run.images_per_second)} images/s")
         if run.best:

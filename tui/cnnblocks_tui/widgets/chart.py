@@ -57,17 +57,17 @@ class _Frame:
     ticks: list[tuple[int, str]] = field(default_factory=list)
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
-    """At most `most` round numbers between two values.
+def ticks(low: float, high: float, intervals: int) -> list[float]:
+    """Round numbers between two values, about `intervals` apart or fewer.
 
     Example:
 
-        >>> [float(tick) for tick in ticks(0.0, 1.0, 5)]
+        >>> [float(tick) for tick in ticks(0.0, 1.0, 3)]
         [0.0, 0.5, 1.0]
     """
-    if not (math.isfinite(low) and math.isfinite(high)) or high <= low or most < 2:
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low or intervals < 1:
         return []
-    raw = (high - low) / (most - 1)
+    raw = (high - low) / intervals
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(step for m in (1, 2, 5, 10, 20) if (step := m * power) >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
@@ -263,7 +263,7 @@ class Chart(Widget, can_focus=True):
         places = np.concatenate([s.x[np.isfinite(s.y)] for s in shown])
         x_low, x_high = _widen(float(places.min()), float(places.max()))
         rows = max(1, height - top - 2)
-        marks = ticks(y_low, y_high, max(2, min(6, rows // 2 + 1)))
+        marks = ticks(y_low, y_high, max(2, min(6, rows // 3)))
         labels = [(value, f"{10**value if self.log_y else value:.4g}") for value in marks]
         left = max([len(label) for _, label in labels], default=0) + 2
         rows_of = [
@@ -354,7 +354,7 @@ class Chart(Widget, can_focus=True):
         style = base + Style(dim=True)
         rule, text = ["─"] * frame.width, [" "] * width
         free = 0
-        for value in ticks(frame.x_low, frame.x_high, max(2, frame.width // 14)):
+        for value in ticks(frame.x_low, frame.x_high, max(2, frame.width // 9)):
             share = (value - frame.x_low) / (frame.x_high - frame.x_low)
             column = round(share * (frame.width - 1))
             label = self.x_format(value)
