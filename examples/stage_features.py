@@ -34,10 +34,10 @@ def locator() -> keras.Model:
         print(f"{stage}: {output.shape[1:]}")
     inputs = keras.Input((SIZE, SIZE, 1))
     stages = backbone(inputs)
-    x = keras.layers.Conv2D(32, 1)(stages["stage5"])
+    x = keras.layers.Conv2D(16, 1)(stages["stage5"])
     for stage in ("stage4", "stage3", "stage2", "stage1"):
         x = keras.layers.UpSampling2D()(x)
-        x = keras.layers.Add()([x, keras.layers.Conv2D(32, 1)(stages[stage])])
+        x = keras.layers.Add()([x, keras.layers.Conv2D(16, 1)(stages[stage])])
     x = keras.layers.Conv2D(1, 3, padding="same")(x)
     return keras.Model(inputs, keras.layers.Softmax()(keras.layers.Flatten()(x)))
 
@@ -51,7 +51,7 @@ def main() -> None:
 
     model = locator()
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(train_x, train_y, batch_size=32, epochs=5, verbose=2)
+    model.fit(train_x, train_y, batch_size=32, epochs=4, verbose=2)
 
     found = model.predict(test_x, verbose=0).argmax(axis=1)
     distance = np.hypot(found // GRID - test_y // GRID, found % GRID - test_y % GRID)
