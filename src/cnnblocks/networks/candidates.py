@@ -111,12 +111,14 @@ def _kernel(unit: Unit) -> tuple[int, ...]:
 
 
 def _of(structure: Structure, family: str) -> list[Unit]:
-    """Return the layers of a family, in order of creation if their names tell it."""
+    """Return the layers of a family, in order as far as the file tells it."""
     units = [unit for unit in structure.units if unit.family == family]
     numbers = {unit.number for unit in units}
-    if None in numbers or len(numbers) < len(units) or len({unit.stem for unit in units}) > 1:
-        return units
-    return sorted(units, key=lambda unit: unit.number or 0)
+    if None not in numbers and len(numbers) == len(units) and len({u.stem for u in units}) == 1:
+        return sorted(units, key=lambda unit: unit.number or 0)
+    if all(unit.place is not None for unit in units):
+        return sorted(units, key=lambda unit: unit.place or ())
+    return units
 
 
 def _first_convolution(template: _Template, file: Structure) -> tuple[int, ...]:

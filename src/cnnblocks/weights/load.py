@@ -95,9 +95,10 @@ def model_structure(model: Any) -> Structure:
 
 @dataclass(frozen=True)
 class _Member:
-    """A layer with weights of its own, where Keras 3 saves it, and its names."""
+    """A layer with weights of its own, the layers that hold it, and where Keras 3 saves it."""
 
     layer: Any
+    holders: tuple[Any, ...]
     path: str
     name: str
     weights: list[Any]
@@ -109,20 +110,14 @@ def _members(model: Any) -> list[_Member]:
             "The model has no weights yet: call it on an image, or build(input_shape), first. "
             f"Received: model={model!r}"
         )
-    found = list(_walk(model, "", "", set()))
+    found = list(_walk(model, (), "", "", set()))
     order = {id(weight): index for index, weight in enumerate(model.weights)}
     last = len(order)
     return sorted(found, key=lambda member: order.get(id(member.weights[0]), last))
 
 
 def _structure(members: list[_Member]) -> Structure:
-    stems = {snake_case(type(member.layer).__name__) for member in members}
-    stems |= {
-        automatic(part)[0]
-        for member in members
-        for part in member.path.split("/")[1::2]
-        if member.path.startswith("layers/")
-    }
+    stems = {snake_case(type(layer).__name__) for member in members for layer in member.holders}
     units = tuple(_unit(index, member) for index, member in enumerate(members))
     return Structure(units, paths=True, stems=COMMON_STEMS | stems)
 
@@ -147,7 +142,9 @@ def _role(kind: str, name: str) -> str:
     return f"depthwise_{name}" if kind.startswith("depthwise") and name == "kernel" else name
 
 
-def _walk(layer: Any, path: str, name: str, visited: set[int]) -> Iterator[_Member]:
+def _walk(
+    layer: Any, holders: tuple[Any, ...], path: str, name: str, visited: set[int]
+) -> Iterator[_Member]:
     """Find the layers below `layer`, each at the path under which Keras 3 saves it.
 
     Keras saves the layers of Sequential and Functional models under `layers`, all others under
@@ -156,14 +153,15 @@ def _walk(layer: Any, path: str, name: str, visited: set[int]) -> Iterator[_Memb
     if id(layer) in visited:
         return
     visited.add(id(layer))
+    holders = (*holders, layer)
     children = list(_children(layer, path))
     inner = {id(weight) for child, _ in children for weight in child.weights}
     own = [weight for weight in layer.weights if id(weight) not in inner]
     if own:
-        yield _Member(layer, path, name or layer.name, own)
+        yield _Member(layer, holders, path, name or layer.name, own)
     for child, child_path in children:
         child_name = f"{name}/{child.name}" if name else child.name
-        yield from _walk(child, child_path, child_name, visited)
+        yield from _walk(child, holders, child_path, child_name, visited)
 
 
 def _children(layer: Any, path: str) -> Iterator[tuple[Any, str]]:

@@ -33,6 +33,7 @@ COMMON_STEMS = frozenset(
     }
 )
 _KERAS3 = ("keras3-weights", "keras3-archive")
+_HELD = re.compile(r"(?:^|(?<=/))layers/([^/]+)")
 _CALL_ORDER = re.compile(r"layer_with_weights-(\d+)")
 
 
@@ -191,11 +192,15 @@ def weight_role(tensor: Tensor) -> str:
 
 
 def _unit(layer: Layer, place: tuple[int, ...] | None) -> Unit:
-    shapes = tuple((weight_role(tensor), tensor.shape) for tensor in loadable(layer))
+    shapes = _shapes_of(layer)
     stem = automatic(_leaf(layer))[0] if layer.number is not None else None
     return Unit(
         layer.name, layer.path, family_of(layer.kind, shapes), shapes, stem, layer.number, place
     )
+
+
+def _shapes_of(layer: Layer) -> tuple[tuple[str, Shape], ...]:
+    return tuple((weight_role(tensor), tensor.shape) for tensor in loadable(layer))
 
 
 def _leaf(layer: Layer) -> str:
@@ -226,17 +231,18 @@ def _checkpoint_place(path: str) -> tuple[int, ...]:
 
 
 def _keras3_places(layers: list[Layer]) -> list[tuple[int, ...] | None]:
-    """Only what Keras saves under `layers` is saved in the model's order, the rest by name."""
-    tops = {top: index for index, top in enumerate(dict.fromkeys(_keras3_top(x) for x in layers))}
-    return [(tops[_keras3_top(x)],) if x.path.startswith("layers/") else None for x in layers]
-
-
-def _keras3_top(layer: Layer) -> str:
-    parts = layer.path.split("/")
-    end = 0
-    while end < len(parts) and parts[end] == "layers":
-        end += 2
-    return "/".join(parts[:end])
+    """Keras counts the layers that a model holds class by class (`layers/dense_2`); where layers
+    lie in the file says nothing, and layers held as attributes are sorted by name."""
+    held = [_HELD.findall(layer.path) for layer in layers]
+    families = [family_of(layer.kind, _shapes_of(layer)) for layer in layers]
+    classes: dict[str, set[tuple[str, ...]]] = {}
+    for family, parts in zip(families, held):
+        stems = tuple(automatic(part)[0] for part in parts)
+        classes.setdefault(family, set()).add(stems)
+    return [
+        tuple(automatic(part)[1] for part in parts) if parts and len(classes[family]) == 1 else None
+        for family, parts in zip(families, held)
+    ]
 
 
 def _legacy_places(table: WeightTable, layers: list[Layer]) -> list[tuple[int, ...] | None]:
