@@ -15,6 +15,7 @@ from cnnblocks.analysis.errors import AnalysisError
 from cnnblocks.analysis.layer_table import LayerTable, Row, Totals
 from cnnblocks.analysis.receptive_field import Field
 from cnnblocks.networks.calls import Call, ends, trace
+from cnnblocks.networks.errors import keras_reason
 
 _INVISIBLE = {"ConvertToTensor", "Cast"}
 _VIEWS = (keras.layers.Flatten, keras.layers.Reshape)
@@ -57,9 +58,8 @@ def summarize(
     try:
         root = trace(model, inputs)
     except ValueError as error:
-        raise AnalysisError(
-            f"{model.name} cannot be called on {_shapes(inputs)}: {error}"
-        ) from error
+        reason = keras_reason(error)
+        raise AnalysisError(f"{model.name} cannot take {_shapes(inputs)}. {reason}") from error
     return _Builder(model, root, batch_size).table()
 
 

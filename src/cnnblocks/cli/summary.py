@@ -119,6 +119,7 @@ def _table_of_file(path: Path, input_shape: tuple | None, batch_size: int) -> "L
     import keras
 
     from cnnblocks import analysis
+    from cnnblocks.networks.errors import keras_reason
 
     if not path.is_file():
         raise analysis.AnalysisError(f"There is no file {path}.")
@@ -131,7 +132,7 @@ def _table_of_file(path: Path, input_shape: tuple | None, batch_size: int) -> "L
         model = keras.models.load_model(path, compile=False)
     except Exception as error:
         # Keras raises whatever its readers meet in a damaged or foreign file.
-        reason = str(error).strip().partition("\n")[0]
+        reason = keras_reason(error)
         raise analysis.AnalysisError(f"Keras cannot load a model from {path}. {reason}") from error
     return analysis.summarize(model, batch_size=batch_size, input_shape=input_shape)
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import keras
 
 from cnnblocks.networks.assembly import Body, assemble
-from cnnblocks.networks.errors import NetworkError
+from cnnblocks.networks.errors import NetworkError, keras_reason
 from cnnblocks.networks.sizes import min_size, size_reason, without_values
 
 _COMMON_ARGUMENTS = """\
@@ -354,7 +354,7 @@ def _network_function(body: Body, name: str) -> NetworkFunction:
             raise
         except (TypeError, ValueError) as error:
             shape, data_format = common["input_shape"], common["data_format"]
-            reason = size_reason(build, network_args, shape, data_format) or error
+            reason = size_reason(build, network_args, shape, data_format) or keras_reason(error)
             raise NetworkError(f"{name} cannot be built. {reason}") from error
         if weights is not None:
             from cnnblocks.weights import load_weights
