@@ -17,7 +17,7 @@ _HOMES = {
     "differences": "cnnblocks.analysis.comparison",
     "explain": "cnnblocks.analysis.explanation",
     "plot_curves": "cnnblocks.analysis.curves",
-    "requirements": "cnnblocks.analysis.requirements",
+    "estimate_requirements": "cnnblocks.analysis.requirements",
     "summarize": "cnnblocks.analysis.summary",
 }
 
@@ -32,7 +32,7 @@ __all__ = [
     "differences",
     "explain",
     "plot_curves",
-    "requirements",
+    "estimate_requirements",
     "summarize",
 ]
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cnnblocks.analysis.errors import AnalysisError
     from cnnblocks.analysis.explanation import explain
     from cnnblocks.analysis.layer_table import LayerTable, Row
-    from cnnblocks.analysis.requirements import Requirements, requirements
+    from cnnblocks.analysis.requirements import Requirements, estimate_requirements
     from cnnblocks.analysis.summary import summarize
 
 

@@ -12,7 +12,7 @@ _SLOTS = {"sgd": 1, "adam": 2, "adamw": 2}
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a training will need; made by `requirements`.
+    """What a training will need; made by `estimate_requirements`.
 
     Attributes:
         parameters: Number of parameters.
@@ -44,7 +44,7 @@ class Requirements:
         return {"schema": 1, **asdict(self), "memory": self.memory}
 
 
-def requirements(
+def estimate_requirements(
     table: LayerTable, *, optimizer: str, ema: bool, images: int, epochs: int
 ) -> Requirements:
     """Estimate what a training will need.
@@ -59,9 +59,9 @@ def requirements(
     Example:
 
         >>> import cnnblocks
-        >>> from cnnblocks.analysis import requirements
+        >>> from cnnblocks.analysis import estimate_requirements
         >>> table = cnnblocks.summarize(cnnblocks.create("lenet5"), batch_size=32)
-        >>> requirements(table, optimizer="adam", ema=False, images=50_000, epochs=5).steps
+        >>> estimate_requirements(table, optimizer="adam", ema=False, images=50_000, epochs=5).steps
         7815
     """
     totals = table.totals
