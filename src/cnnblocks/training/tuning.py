@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from cnnblocks.training.input import BatchStream
 
 _SHORT = 60.0
+"""A training of fewer seconds is not worth measuring."""
+
+_COMPILING = 0.4
+"""Seconds that XLA takes for a layer with weights, on one quiet core."""
+
+_WORTH = 20
+"""How many times longer than compiling a training must be to try XLA: it is compiled twice then,
+and often saves a fifth."""
+
 _AT_LEAST = 0.5
 _EXECUTION = 0.3
 _MOST_STEPS = 64
@@ -101,9 +110,10 @@ def _measure(
     steps: int,
     build: Callable[[Tuning], Any],
 ) -> Tuning:
-    seconds, _ = _step_seconds(build(replace(usual, steps_per_execution=1)), stream)
+    model = build(replace(usual, steps_per_execution=1))
+    seconds, _ = _step_seconds(model, stream)
     found = replace(usual, why=f"{_ms(seconds)} a step")
-    if backend == "tensorflow" and seconds * steps > _SHORT:
+    if backend == "tensorflow" and seconds * steps > _WORTH * _compiling_seconds(model):
         other = replace(usual, jit_compile=not usual.jit_compile, steps_per_execution=1)
         try:
             others, starting = _step_seconds(build(other), stream)
@@ -129,6 +139,10 @@ def _faster(
     if others * steps + starting < seconds * steps:
         return replace(other, why=why), others
     return replace(found, why=why), seconds
+
+
+def _compiling_seconds(model: Any) -> float:
+    return _COMPILING * sum(variable.name == "kernel" for variable in model.trainable_variables)
 
 
 def _forward_seconds(model: Any, stream: "BatchStream") -> float:
