@@ -33,6 +33,7 @@ OWNERS = {
     "chart": ["cnnblocks_tui.widgets.chart:Chart"],
     "pixels": ["cnnblocks_tui.widgets.pixels:Pixels"],
 }
+SCREENS = ["networks", "runs", "run", "weights", "diff", "predict"]
 OWNED = [(scope, home) for scope, homes in OWNERS.items() for home in homes]
 
 
@@ -64,10 +65,20 @@ def test_no_key_means_two_things_in_a_scope(scope):
     assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize("scope", ["networks", "runs", "run", "weights", "diff", "predict"])
+@pytest.mark.parametrize("scope", SCREENS)
 def test_a_screens_keys_leave_everybodys_keys_alone(scope):
     own = {binding.key for binding in Binding.make_bindings(bindings(scope))}
     assert not own & {binding.key for binding in Binding.make_bindings(bindings("app"))}
+
+
+@pytest.mark.parametrize(
+    "scope", ["networks", "new_run", "runs", "run", "weights", "diff", "predict"]
+)
+def test_the_footer_fits_into_eighty_columns(scope):
+    shown = [action for action in (*actions(scope), *actions("app")) if action.footer]
+    keys = [action.keys.split(",")[0].replace("ctrl+", "^") for action in shown]
+    keys = [key if key in ("space", "f4") else key[-2:] if "^" in key else "x" for key in keys]
+    assert sum(len(k) + len(a.label) + 3 for k, a in zip(keys, shown, strict=True)) <= 80
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)

@@ -87,6 +87,7 @@ class NewRunScreen(Place):
         self.edited: set[str] = set()
         self._filled = {name: kind.write(kind.start) for name, kind in self.kinds.items()}
         self.data: Mapping[str, Any] = {}
+        self.facts: dict[str, Mapping[str, Any]] = {}
         self.command = ""
         self._problem = ""
         self._needs: Mapping[str, Any] = {}
@@ -128,6 +129,7 @@ class NewRunScreen(Place):
         return Pick([(choice, choice) for choice in choices], value, id=f"field-{name}")
 
     def on_mount(self) -> None:
+        self.query_one("#preview-small").can_focus = False
         self.query_one("#field-network").focus()
         self.in_background(self._begin, group="begin")
 
@@ -152,6 +154,7 @@ class NewRunScreen(Place):
             (str(f["name"]), f"{f['name']}  {wording.count(f.get('parameters'))} parameters")
             for f in facts
         ]
+        self.facts = {str(entry["name"]): entry for entry in facts}
         wanted = self.given.get("network") or self.view.get("network") or "lenet5"
         self._pick_of("network").offer(options, str(wanted))
         self._refresh_data()
@@ -327,19 +330,25 @@ class NewRunScreen(Place):
         }
 
     def _estimate(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        shape = values["input_shape"] or self.data.get("image_shape")
-        if not shape or None in shape:
-            shape = [32, 32, 3]
         recipe = {name: values[name] for name in self.kinds if name not in NOT_RECIPE}
         precision = values["precision"]
         return {
             "network": self._text("network"),
-            "input_shape": list(shape),
+            "input_shape": values["input_shape"] or self._likely_shape(),
             "num_classes": len(self.data.get("classes") or []) or 10,
             "train_images": self._train_images() or 1,
             "recipe": recipe,
             "precision": "float32" if precision == "auto" else precision,
         }
+
+    def _likely_shape(self) -> list[int]:
+        """The data's own shape if the network takes it, else the network's height and width."""
+        facts = self.facts.get(self._text("network"), {})
+        native = list(facts.get("native_input_shape") or [32, 32, 3])
+        shape = list(self.data.get("image_shape") or native)
+        if None in shape or min(shape[:2]) < int(facts.get("min_size") or 1):
+            return [*native[:2], shape[2] or native[2]]
+        return shape
 
     def _tell(self, text: str) -> None:
         self.query_one("#needs", Static).update(Text(text, style="dim"))

@@ -178,10 +178,12 @@ class RunScreen(Place):
         under_way = min(status.epoch + 1, status.epochs) if alive else status.epoch
         left = f"{wording.duration(status.seconds_left)} left" if alive else self._spent()
         labels = f" epoch {under_way}/{status.epochs} "
-        room = max(6, (width - len(labels) - len(left) - 16) // 2)
+        room = max(6, (width - len(labels) - len(left) - 18) // 2)
         text = Text(labels, style="bold")
         primary = self.app.theme_variables.get("primary", "")
-        for share in (within if alive else 1.0 * (status.epoch > 0), status.progress):
+        shares = (("", within if alive else float(status.epoch > 0)), ("run ", status.progress))
+        for label, share in shares:
+            text.append(label, style="bold")
             filled = wording.bar(share, room)
             text.append(filled, style=primary)
             text.append("·" * (room - len(filled)), style="dim")

@@ -168,6 +168,7 @@ class WeightsScreen(Place):
         self.query_one("#start-text", Static).update(text)
         known = [Path(path) for path in self.view.get("recent", []) if Path(path).exists()]
         found = [path for path in weight_files(Path.cwd()) if path not in known]
+        found = [path for path in found if path.suffix != ".txt"]
         options = self.query_one("#recent", OptionList)
         options.clear_options()
         options.add_options(Option(str(path), id=str(path)) for path in [*known, *found][:30])
