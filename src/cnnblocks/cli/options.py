@@ -89,6 +89,39 @@ def read_hints(
     )
 
 
+_CLUSTER = (
+    click.option(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="Train with other processes: where process 0 is. Read from Slurm's variables, or from "
+        "MASTER_ADDR and its like, when they are set.",
+    ),
+    click.option("--num-processes", type=click.IntRange(min=1), help="How many processes."),
+    click.option("--process-id", type=click.IntRange(min=0), help="Which one this is, from 0."),
+)
+
+
+def cluster_options(command: Any) -> Any:
+    """With which other processes to train; see `meet`."""
+    for option in reversed(_CLUSTER):
+        command = option(command)
+    return command
+
+
+def meet(options: dict[str, Any], backend: str | None, device: str) -> None:
+    """Meet the processes that `cluster_options` or a scheduler name; one on its own goes on."""
+    from cnnblocks.training import distribution
+
+    cluster = distribution.find_cluster(
+        options["coordinator"], options["num_processes"], options["process_id"]
+    )
+    if cluster is None:
+        return
+    if options["detach"]:
+        raise click.UsageError("Several processes cannot be detached: start each in the background")
+    distribution.join(cluster, backend, device)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnblocks.cli.options import RUN_HELP, run_argument, runs_dir_option
+from cnnblocks.cli.options import RUN_HELP, cluster_options, meet, run_argument, runs_dir_option
 
 if TYPE_CHECKING:
     from cnnblocks.training.run import Run
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     help="Train this many epochs more than were planned.",
 )
 @click.option("--detach", is_flag=True, help="Train in the background.")
+@cluster_options
 @runs_dir_option
-def resume(run: str, epochs: int | None, detach: bool, runs_dir: Path | None) -> None:
+def resume(
+    run: str, epochs: int | None, detach: bool, runs_dir: Path | None, **cluster: Any
+) -> None:
     from cnnblocks.training.lifecycle import extend
     from cnnblocks.training.run import Run
 
     found = Run.open(run, runs_dir)
+    meet(cluster | {"detach": detach}, found.config["backend"], found.config["device"])
     if detach:
         extend(found, epochs or 0)
         found.launch()
@@ -41,7 +45,11 @@ def resume(run: str, epochs: int | None, detach: bool, runs_dir: Path | None) ->
 
 def _resume_here(run: "Run", epochs: int) -> None:
     from cnnblocks.cli.run_view import conclude, foreground
+    from cnnblocks.training.distribution import leads
 
+    if not leads():
+        run.resume(epochs)
+        return
     with foreground(run) as observer:
         run.resume(epochs, observer)
     if conclude(run) == "failed":

@@ -10,8 +10,10 @@ from cnnblocks.cli.network_options import network_arg_option, read_arguments
 from cnnblocks.cli.options import (
     Shape,
     backend_option,
+    cluster_options,
     device_option,
     json_option,
+    meet,
     print_json,
     runs_dir_option,
 )
@@ -161,6 +163,7 @@ def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     help="In which precision to compute.",
 )
 @device_option
+@cluster_options
 @backend_option
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, and tune nothing.")
 @click.option(
@@ -184,8 +187,11 @@ def train(ctx: click.Context, network: str | None, data: str | None, **options: 
 
     Ctrl+C stops after the steps in flight, and `cnnblocks resume` goes on exactly there.
     """
+    from cnnblocks.training.distribution import leads
+
+    meet(options, options["backend"], options["device"])
     prepared = _prepare(ctx, network, data, options)
-    quiet = options["quiet"] or options["as_json"]
+    quiet = options["quiet"] or options["as_json"] or not leads()
     if not quiet:
         for note in [*prepared.dataset.notes, *prepared.notes]:
             click.echo(note, err=True)
@@ -197,7 +203,8 @@ def train(ctx: click.Context, network: str | None, data: str | None, **options: 
         _say_where(run, options)
         return
     _train(run, prepared, quiet)
-    _conclude(run, options)
+    if leads():
+        _conclude(run, options)
 
 
 def _prepare(
@@ -271,9 +278,9 @@ def _print_summary(model: Any) -> None:
 
 
 def _create(prepared: "Prepared", runs_dir: Path | None) -> "Run":
-    from cnnblocks.training import Run
+    from cnnblocks.training.run import create_run
 
-    return Run.create(prepared.config.to_dict(), runs_dir=runs_dir)
+    return create_run(prepared.config, runs_dir)
 
 
 def _train(run: "Run", prepared: "Prepared", quiet: bool) -> None:

@@ -151,7 +151,7 @@ def _summary(path: Path, read: _Read) -> RunSummary:
         images_per_second=status.images_per_second,
         seconds_left=status.seconds_left if alive else None,
         accuracies=read.accuracies,
-        reason=status.reason if alive else "the process that trained it is gone",
+        reason=status.reason or ("" if alive else "the process that trained it is gone"),
         note=read.note,
         writable=os.access(path, os.W_OK),
     )

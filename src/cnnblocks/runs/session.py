@@ -154,6 +154,15 @@ class TrainingSession:
         """Settle how the run will have ended when the session is left without an exception."""
         self._ending = (state, reason)
 
+    def abandon(self, reason: str) -> None:
+        """Note why the process is about to die in the middle, which readers see as interrupted.
+
+        Args:
+            reason: What happened, in a sentence.
+        """
+        with suppress(OSError):
+            self.save(reason=reason)
+
     def asked(self) -> list[str]:
         """What was asked of the trainer through control files; see `control.asked`."""
         return control.asked(self.directory)

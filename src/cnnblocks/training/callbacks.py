@@ -9,9 +9,11 @@ from typing import Any
 import keras
 
 from cnnblocks.runs import RunDirectory, TrainingSession, record_epoch
+from cnnblocks.runs.control import COMMANDS
 from cnnblocks.training import checkpoint, devices
 from cnnblocks.training.checkpoint import Progress
 from cnnblocks.training.config import TrainingConfig
+from cnnblocks.training.distribution import Bystander, Team
 from cnnblocks.training.errors import Ended
 from cnnblocks.training.input import BatchStream
 from cnnblocks.training.interrupts import Interrupts
@@ -24,6 +26,9 @@ _CHECKPOINT_EVERY = 300.0
 _CHECKPOINT_SHARE = 0.05
 _PLATEAU = 5
 _STARVED = 0.9
+_SIGNALS = ("SIGINT", "SIGTERM")
+_NONSENSE, _SAVE = "nonsense", "save"
+_WISHES = (*_SIGNALS, _NONSENSE, _SAVE, *COMMANDS)
 
 
 class Reporter:
@@ -34,7 +39,7 @@ class Reporter:
         observer: Called with every event's name and fields.
     """
 
-    def __init__(self, session: TrainingSession, observer: Observer | None = None):
+    def __init__(self, session: TrainingSession | Bystander, observer: Observer | None = None):
         self.session = session
         self.observer = observer
 
@@ -58,6 +63,7 @@ class Recorder(keras.callbacks.Callback):
         interrupts: Signals that came.
         progress: Where training is; kept up to date here.
         rate: From the number of a step, over all epochs, to the learning rate.
+        team: The processes that do the same in step; only the first writes.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class Recorder(keras.callbacks.Callback):
         interrupts: Interrupts,
         progress: Progress,
         rate: Callable[[int], float],
+        team: Team,
     ):
         super().__init__()
         self.run = run
@@ -80,6 +87,7 @@ class Recorder(keras.callbacks.Callback):
         self.interrupts = interrupts
         self.progress = progress
         self.rate = rate
+        self.team = team
         self._average = ExitStack()
         self._reported = self._read_devices = 0.0
         self._saved = time.monotonic()
@@ -114,20 +122,21 @@ class Recorder(keras.callbacks.Callback):
         now = time.monotonic()
         if self.progress.step == self.stream.steps:
             self._training_ended = now
-        if self.interrupts.received is not None:
-            self._leave(f"{self.interrupts.received.name} was received")
-        if now - self._reported >= _REPORT_EVERY:
+        reporting = now - self._reported >= _REPORT_EVERY
+        if reporting:
             self._report(now, _numbers(logs))
-            self._obey()
-        if now - self._saved > self._patience:
-            self.save_last()
+        if self.team.processes == 1:
+            self._obey(self._wishes(now, look_closely=reporting, logs=logs), logs)
+        elif self.team.meets():
+            wishes = self._wishes(now, look_closely=True, logs=logs)
+            self._obey(self.team.agree(wishes, _WISHES), logs)
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._remember_metrics()
         self._average.enter_context(averaged_weights(self.model))
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.interrupts.received is None:
+        if self.interrupts.received is None or self.team.processes > 1:
             return
         _sync(self.model)
         self._average.close()
@@ -190,9 +199,12 @@ class Recorder(keras.callbacks.Callback):
         checkpoint.save_weights(path, self.model, self.progress)
 
     def _save(self, name: str, write: Callable[[Any], None]) -> None:
+        if not self.team.leads:
+            return
         path = self.run.path / "checkpoints" / f"{name}.weights.h5"
         began = time.monotonic()
-        write(path)
+        with self.team.alone():
+            write(path)
         self.reporter.event(
             "checkpoint",
             name=name,
@@ -204,7 +216,6 @@ class Recorder(keras.callbacks.Callback):
         )
 
     def _report(self, now: float, metrics: dict[str, float]) -> None:
-        self._refuse_nonsense(metrics)
         step, images = self.progress.step, self.recipe.batch_size
         speed = (step - self._last_step) * images / max(now - self._last_look, 1e-9)
         fields = {
@@ -228,6 +239,16 @@ class Recorder(keras.callbacks.Callback):
         )
         self._reported, self._last_look, self._last_step = now, now, step
 
+    def _wishes(self, now: float, look_closely: bool, logs: Any = None) -> list[str]:
+        """What is to be done now; looking closely takes a moment, so not after every step."""
+        wishes = [] if self.interrupts.received is None else [self.interrupts.received.name]
+        if now - self._saved > self._patience:
+            wishes.append(_SAVE)
+        if look_closely:
+            wishes += self.session.asked()
+            wishes += [_NONSENSE] if _not_finite(_numbers(logs)) else []
+        return wishes
+
     @property
     def learning_rate(self) -> float:
         """The rate of the latest step."""
@@ -242,7 +263,9 @@ class Recorder(keras.callbacks.Callback):
             "images_per_second": round(images / training_seconds, 1),
             "learning_rate": self.learning_rate,
         }
-        record_epoch(self.run.path / "history.csv", {"epoch": completed, **row, **metrics})
+        if self.team.leads:
+            record_epoch(self.run.path / "history.csv", {"epoch": completed, **row, **metrics})
+        self.team.agree_on_pace(training_seconds / max(1, self.stream.steps - self.first_step))
         self.reporter.event("epoch_end", epoch=completed, metrics=metrics, **row)
         self.session.save(
             epoch=completed,
@@ -267,8 +290,7 @@ class Recorder(keras.callbacks.Callback):
         return value > best["value"] if name.endswith("accuracy") else value < best["value"]
 
     def _refuse_nonsense(self, metrics: dict[str, float]) -> None:
-        bad = [name for name, value in metrics.items() if not math.isfinite(value)]
-        if bad:
+        if bad := _not_finite(metrics):
             self._end_as_nonsense(f"{bad[0]} became {metrics[bad[0]]}")
 
     def _end_as_nonsense(self, what: str) -> None:
@@ -296,22 +318,29 @@ class Recorder(keras.callbacks.Callback):
                 f"{self.stream.seconds_busy:.0f} of {seconds:.0f} s to read and prepare",
             )
 
-    def _obey(self) -> None:
-        asked = self.session.asked()
-        if "checkpoint" in asked:
+    def _obey(self, wishes: list[str], logs: Any) -> None:
+        if _NONSENSE in wishes:
+            self._refuse_nonsense(_numbers(logs))
+        for signal in _SIGNALS:
+            if signal in wishes:
+                self._leave(f"{signal} was received")
+        if "checkpoint" in wishes or _SAVE in wishes:
             self.save_last()
             self.session.done("checkpoint")
-        if "stop" in asked:
+        if "stop" in wishes:
             self.session.done("stop")
             self._leave("asked to stop")
 
     def _obey_after_epoch(self, completed: int) -> None:
         if completed >= self.recipe.epochs:
             return
-        asked = self.session.asked()
-        self.session.done(*asked) if asked else None
-        if self.interrupts.received is not None:
-            raise Ended("stopped", f"{self.interrupts.received.name} was received")
+        wishes = self._wishes(time.monotonic(), look_closely=True)
+        asked = self.team.agree(wishes, _WISHES)
+        if commands := [wish for wish in wishes if wish in COMMANDS]:
+            self.session.done(*commands)
+        for signal in _SIGNALS:
+            if signal in asked:
+                raise Ended("stopped", f"{signal} was received")
         if {"stop", "stop-after-epoch"} & set(asked):
             raise Ended("stopped", f"asked to stop after epoch {completed}")
         patience, best = self.recipe.early_stopping, self.progress.best
@@ -331,6 +360,10 @@ def _sync(model: Any) -> None:
     """Bring a model's variables up to date; on JAX the steps keep them to themselves."""
     if keras.config.backend() == "jax":
         model.jax_state_sync()
+
+
+def _not_finite(metrics: dict[str, float]) -> list[str]:
+    return [name for name, value in metrics.items() if not math.isfinite(value)]
 
 
 def _numbers(logs: Any) -> dict[str, float]:

@@ -51,6 +51,18 @@ def use(device: str, backend: str) -> list[str]:
     Raises:
         DeviceError: A GPU was asked for and is not there; the message says what was found.
     """
+    show(device, backend)
+    if device == "cpu":
+        return ["cpu:0"]
+    wanted = _wanted(device)
+    found = _gpus(backend)
+    if device.startswith("gpu") and len(found) < len(wanted or []):
+        raise DeviceError(_what_was_found(device, backend, found))
+    return found or ["cpu:0"]
+
+
+def show(device: str, backend: str) -> None:
+    """Settle what the backend will see, import Keras, and compute nothing yet; see `use`."""
     check(device)
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     wanted = _wanted(device)
@@ -60,11 +72,6 @@ def use(device: str, backend: str) -> list[str]:
     import_keras(backend)
     if device == "cpu":
         _leave_gpus_alone(backend)
-        return ["cpu:0"]
-    found = _gpus(backend)
-    if device.startswith("gpu") and len(found) < len(wanted or []):
-        raise DeviceError(_what_was_found(device, backend, found))
-    return found or ["cpu:0"]
 
 
 def make_deterministic(backend: str) -> None:

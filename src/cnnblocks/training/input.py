@@ -4,8 +4,10 @@ import time
 from typing import Any
 
 import keras
+import numpy as np
 
 from cnnblocks.data import Augmentation, Batches, Dataset, Preprocessing, Split
+from cnnblocks.training.distribution import Team
 from cnnblocks.training.recipes import Recipe
 
 _EVALUATION_BATCH = 256
@@ -17,13 +19,15 @@ class BatchStream(keras.utils.PyDataset):
     Args:
         batches: Where they come from.
         one_hot: Number of classes to spread labels over, or `None` to leave them numbers.
+        copies: How often each row is repeated; see `evaluation_stream`.
 
     Attributes:
         seconds_busy: How long batches took to make since `at`.
     """
 
-    def __init__(self, batches: Batches, one_hot: int | None = None):
+    def __init__(self, batches: Batches, one_hot: int | None = None, copies: int = 1):
         super().__init__()
+        self.copies = copies
         self.batches = batches
         self.one_hot = one_hot
         self.at(batches.epoch, batches.start)
@@ -52,6 +56,8 @@ class BatchStream(keras.utils.PyDataset):
         self._next += 1
         if self.one_hot:
             labels = keras.utils.to_categorical(labels, self.one_hot)
+        if self.copies > 1:
+            images, labels = np.repeat(images, self.copies, 0), np.repeat(labels, self.copies, 0)
         self.seconds_busy += time.perf_counter() - began
         return images, labels
 
@@ -62,9 +68,10 @@ class BatchStream(keras.utils.PyDataset):
 
 
 def training_stream(
-    dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, seed: int
+    dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing, seed: int, team: Team
 ) -> BatchStream:
-    """The shuffled, augmented batches of a recipe."""
+    """The shuffled, augmented batches of a recipe: this process' rows of them."""
+    rest_is_shared = not team.equal_shares or len(dataset.train) % recipe.batch_size == 0
     batches = Batches(
         dataset.train,
         recipe.batch_size,
@@ -72,20 +79,35 @@ def training_stream(
         augmentation=Augmentation(**recipe.augmentation),
         shuffle=True,
         seed=seed,
-        drop_remainder=recipe.drop_remainder and len(dataset.train) >= recipe.batch_size,
+        drop_remainder=(recipe.drop_remainder or not rest_is_shared)
+        and len(dataset.train) >= recipe.batch_size,
+        shard=team.shard,
     )
     return BatchStream(batches, _one_hot(dataset, recipe))
 
 
 def evaluation_stream(
-    split: Split | None, dataset: Dataset, recipe: Recipe, preprocessing: Preprocessing
+    split: Split | None,
+    dataset: Dataset,
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    team: Team | None = None,
 ) -> BatchStream | None:
-    """The batches of images to measure by, in their order; `None` where there are none."""
+    """The batches of images to measure by, in their order; `None` where there are none.
+
+    Devices that need equal shares cannot share what does not divide evenly. Then every one of them
+    measures all images, which gives the same figures.
+    """
+    team = team or Team()
     if split is None:
         return None
     batch_size = _even(len(split), max(recipe.batch_size, _EVALUATION_BATCH))
+    if team.equal_shares and len(split) % team.devices == 0:
+        batch_size = -(-batch_size // team.devices) * team.devices
+        batches = Batches(split, batch_size, preprocessing=preprocessing, shard=team.shard)
+        return BatchStream(batches, _one_hot(dataset, recipe))
     batches = Batches(split, batch_size, preprocessing=preprocessing)
-    return BatchStream(batches, _one_hot(dataset, recipe))
+    return BatchStream(batches, _one_hot(dataset, recipe), team.copies)
 
 
 def _one_hot(dataset: Dataset, recipe: Recipe) -> int | None:

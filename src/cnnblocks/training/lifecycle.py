@@ -3,6 +3,8 @@
 Keras is imported only once the run's own backend is known.
 """
 
+import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from cnnblocks.runs import RunDirectory, RunError, TrainingSession
 from cnnblocks.runs.files import remove_leftovers
 from cnnblocks.training.config import TrainingConfig
+from cnnblocks.training.distribution import Bystander, is_loss_of_a_process, leads
 from cnnblocks.training.errors import Ended, TrainingError
 from cnnblocks.training.interrupts import listening
 
@@ -28,8 +31,9 @@ def train_run(run: RunDirectory, prepared: Any = None, observer: Observer | None
         RunBusyError: Another process trains it.
         CnnblocksError: The run cannot be trained; it is in the state `failed` then.
     """
-    with TrainingSession(run.path) as session, listening(_leave_at_once(session)) as interrupts:
-        remove_leftovers(run.path / "checkpoints")
+    with _session(run) as session, listening(_leave_at_once(session)) as interrupts:
+        if leads():
+            remove_leftovers(run.path / "checkpoints")
         if prepared is None:
             from cnnblocks.training.preparation import prepare
 
@@ -41,11 +45,32 @@ def train_run(run: RunDirectory, prepared: Any = None, observer: Observer | None
             Training(run, prepared, Reporter(session, observer), interrupts).run_to_end()
         except Ended as ended:
             session.end(ended.state, ended.reason)
-        except OSError as error:
+        except Exception as error:
+            if prepared.team.processes > 1 and is_loss_of_a_process(error):
+                _give_up(run, session, error)
+            if not isinstance(error, OSError):
+                raise
             raise TrainingError(
                 f"{run.path} cannot be written: {error.strerror or error}. The last checkpoint is "
                 f"whole; once this is mended, go on with: cnnblocks resume {run.id}"
             ) from error
+
+
+def _session(run: RunDirectory) -> TrainingSession | Bystander:
+    return TrainingSession(run.path) if leads() else Bystander()
+
+
+def _give_up(run: RunDirectory, session: TrainingSession | Bystander, error: Exception) -> None:
+    """End this process at once: those left behind by another cannot even say goodbye to it."""
+    what = str(error).strip().splitlines()[0]
+    session.abandon(f"another process was lost ({what})")
+    print(
+        f"Error: another process of this training was lost ({what}). Start all of them again "
+        f"with: cnnblocks resume {run.id}",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(1)
 
 
 def extend(run: RunDirectory, epochs: int = 0) -> None:
@@ -65,7 +90,7 @@ def extend(run: RunDirectory, epochs: int = 0) -> None:
         run.write_config({**run.config, **longer.to_dict()})
 
 
-def _leave_at_once(session: TrainingSession) -> Callable[[Any], None]:
+def _leave_at_once(session: TrainingSession | Bystander) -> Callable[[Any], None]:
     def leave(received: Any) -> None:
         with suppress(OSError):
             session.save(state="stopped", reason=f"{received.name} was received twice")

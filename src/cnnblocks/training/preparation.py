@@ -11,6 +11,7 @@ from cnnblocks.data import Dataset, Preprocessing
 from cnnblocks.data import load as load_data
 from cnnblocks.training import devices
 from cnnblocks.training.config import TrainingConfig, versions
+from cnnblocks.training.distribution import Team, gather
 from cnnblocks.training.errors import TrainingError
 from cnnblocks.training.precision import check as check_precision
 from cnnblocks.training.precision import resolve as resolve_precision
@@ -31,6 +32,7 @@ class Prepared:
         devices: Names of the devices, such as `["gpu:0"]`.
         model: The network, not compiled.
         notes: What the user should know, such as which weights were loaded.
+        team: The devices and processes that share every batch.
     """
 
     config: TrainingConfig
@@ -38,6 +40,7 @@ class Prepared:
     devices: list[str]
     model: Any
     notes: list[str] = field(default_factory=list)
+    team: Team = field(default_factory=Team)
 
 
 def plan(network: str, data: str | Path, **options: Any) -> Prepared:
@@ -233,6 +236,15 @@ def _build(
     import keras
 
     keras.utils.set_random_seed(config.seed)
+    team = gather(config.device, config.backend, names)
+    team.check_batch_size(config.recipe.batch_size)
+    with team.scope():
+        model, notes = _model(config, begun)
+    return Prepared(config, dataset, names, model, notes, team)
+
+
+def _model(config: TrainingConfig, begun: bool) -> tuple[Any, list[str]]:
+    """The network with the values it starts from, and what to say about them."""
     model = build_model(config)
     if config.recipe.kernel_initializer:
         _draw_kernels(model, config.recipe.kernel_initializer)
@@ -243,7 +255,7 @@ def _build(
         notes.append(str(load_weights(model, config.weights, strict=False)))
     if config.freeze:
         _freeze_backbone(model)
-    return Prepared(config, dataset, names, model, notes)
+    return model, notes
 
 
 def build_model(config: TrainingConfig, outline: bool = False) -> Any:

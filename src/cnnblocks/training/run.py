@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from cnnblocks.runs import RunDirectory, RunError
+from cnnblocks.training.config import TrainingConfig
+from cnnblocks.training.distribution import leads, tell
 from cnnblocks.training.lifecycle import Observer, extend, train_run
 from cnnblocks.training.recipes import Recipe
 
@@ -53,7 +55,10 @@ class Run(RunDirectory):
             RunError: It is finished already, and no further epochs were asked for.
             RunBusyError: Another process trains it.
         """
-        extend(self, epochs)
+        if leads():
+            extend(self, epochs)
+        tell(str(self.path))
+        self.reload()
         train_run(self, observer=observer)
         return self
 
@@ -95,6 +100,12 @@ def train(
     from cnnblocks.training.preparation import plan
 
     prepared = plan(network, data, recipe=recipe, overrides=overrides, **options)
-    run = Run.create(prepared.config.to_dict(), runs_dir=runs_dir)
+    run = create_run(prepared.config, runs_dir)
     train_run(run, prepared, observer)
     return run
+
+
+def create_run(config: TrainingConfig, runs_dir: str | Path | None = None) -> Run:
+    """Make the directory of a new run; of several processes the first makes it for all."""
+    path = str(Run.create(config.to_dict(), runs_dir).path) if leads() else ""
+    return Run(tell(path))

@@ -36,25 +36,28 @@ class Training:
         self.recipe = prepared.config.recipe
         self.dataset = prepared.dataset
         self.devices = prepared.devices
+        self.team = prepared.team
         self.model = prepared.model
         self.reporter = reporter
         self.session = reporter.session
         self.interrupts = interrupts
         self.preprocessing = Preprocessing.from_dict(self.config.preprocessing)
         self.stream = training_stream(
-            self.dataset, self.recipe, self.preprocessing, self.config.seed
+            self.dataset, self.recipe, self.preprocessing, self.config.seed, self.team
         )
         self.validation = self._evaluation_stream(self.dataset.validation)
 
     def run_to_end(self) -> None:
         """Train what is left, keep the chosen weights, and read the test images once."""
-        self._tune()
-        self._announce()
-        self._compile(self.model, self.tuning)
-        progress = self._restore()
-        self._fit(progress)
-        self._keep_weights()
-        self._test(progress)
+        with self.team.scope():
+            self._tune()
+            self._announce()
+            self._compile(self.model, self.tuning)
+            progress = self._restore()
+            self._fit(progress)
+        if self.team.leads:
+            self._keep_weights()
+            self._test(progress)
 
     @property
     def last(self) -> Path:
@@ -68,6 +71,7 @@ class Training:
             epochs=self.recipe.epochs,
             backend=self.config.backend,
             devices=self.devices,
+            processes=self.team.processes,
             tuning=self.config.tuning,
             pid=os.getpid(),
         )
@@ -75,11 +79,15 @@ class Training:
     def _tune(self) -> None:
         """Settle how steps are run, once for the whole run: resuming it must compute the same."""
         if not self.config.tuning:
-            found = tuning.choose(self.config, self.devices, self.stream, self._scratch_model)
+            config = replace(self.config, tune="off") if self.team.several else self.config
+            found = tuning.choose(config, self.devices, self.stream, self._scratch_model)
             self.config = replace(self.config, tuning=found.to_dict())
-            chosen = {"tuning": self.config.tuning, "precision": self.config.precision}
-            self.run.write_config({**self.run.config, **chosen})
+            if self.team.leads:
+                chosen = {"tuning": self.config.tuning, "precision": self.config.precision}
+                self.run.write_config({**self.run.config, **chosen})
         self.tuning = tuning.Tuning.from_dict(self.config.tuning)
+        if self.team.several:
+            self.tuning = replace(self.tuning, steps_per_execution=1)
 
     def _scratch_model(self, how: tuning.Tuning) -> Any:
         model = build_model(self.config)
@@ -102,11 +110,14 @@ class Training:
         return self.stream.steps * self.recipe.epochs
 
     def _restore(self) -> Progress:
-        if not self.last.exists():
-            forget_epochs(self.run.path / "history.csv", after=0)
-            return Progress()
-        progress = checkpoint.load(self.last, self.model)
-        forget_epochs(self.run.path / "history.csv", after=progress.epoch)
+        progress = Progress()
+        begun = self.last.exists()
+        if begun:
+            progress = checkpoint.load(self.last, self.model)
+        if self.team.leads:
+            forget_epochs(self.run.path / "history.csv", after=progress.epoch)
+        if not begun:
+            return progress
         self._build_metrics()
         self.reporter.event("resume", epoch=progress.epoch, step=progress.step, pid=os.getpid())
         return progress
@@ -121,7 +132,14 @@ class Training:
     def _fit(self, progress: Progress) -> None:
         rate = _rate(optimizers.schedule(self.recipe, self._steps))
         recorder = Recorder(
-            self.run, self.config, self.reporter, self.stream, self.interrupts, progress, rate
+            self.run,
+            self.config,
+            self.reporter,
+            self.stream,
+            self.interrupts,
+            progress,
+            rate,
+            self.team,
         )
         if progress.step == self.stream.steps:
             self._finish_epoch(recorder, progress)
@@ -166,6 +184,8 @@ class Training:
 
     def _keras_callbacks(self) -> list[Any]:
         chosen: list[Any] = []
+        if not self.team.leads:
+            return chosen
         if self.config.tensorboard:
             chosen.append(keras.callbacks.TensorBoard(self.run.path / "tensorboard"))
         if self.config.csv:
@@ -188,7 +208,7 @@ class Training:
 
     def _exportable(self) -> Any:
         """The network of the chosen epoch, compiled so that others can evaluate and train on."""
-        model = checkpoint.inference_model(self.model)
+        model = self._unshared() if self.team.several else checkpoint.inference_model(self.model)
         if self.config.keep == "best":
             model.load_weights(self.run.path / "checkpoints" / "best.weights.h5")
         # Plain SGD keeps nothing of each weight, so the file stays as small as the weights are.
@@ -197,6 +217,14 @@ class Training:
             loss=optimizers.loss(replace(self.recipe, label_smoothing=0.0)),
             metrics=["accuracy"],
         )
+        return model
+
+    def _unshared(self) -> Any:
+        """The network on one device, as anybody else will load it."""
+        model = build_model(self.config)
+        for layer, trained in zip(model.layers, self.model.layers, strict=True):
+            layer.trainable = trained.trainable
+        model.set_weights(self.model.get_weights())
         return model
 
     def _dump_weights(self) -> None:
@@ -228,7 +256,7 @@ class Training:
         self.reporter.event("evaluation", path=f"evaluation/{name}", **result)
 
     def _evaluation_stream(self, split: Any) -> BatchStream | None:
-        return evaluation_stream(split, self.dataset, self.recipe, self.preprocessing)
+        return evaluation_stream(split, self.dataset, self.recipe, self.preprocessing, self.team)
 
 
 def _rate(schedule: Any) -> Callable[[int], float]:
