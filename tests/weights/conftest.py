@@ -83,7 +83,11 @@ def real_files(tmp_path_factory):
     else:
         script = Path(__file__).with_name("real_files.py")
         found = subprocess.run(
-            [sys.executable, script, directory], capture_output=True, text=True, check=False
+            [sys.executable, script, directory],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
         assert found.returncode == 0, found.stderr[-3000:]
         done.touch()

@@ -396,7 +396,7 @@ def test_the_command_says_it_in_one_line(file):
     for arguments in (["show"], ["stats"], ["diff", name], ["slice"]):
         line = [sys.executable, "-m", "cnnblocks", "weights", arguments[0], name, *arguments[1:]]
         line += ["x"] if arguments == ["slice"] else []
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 2
         assert done.stdout == ""
         assert done.stderr.startswith("Error: ")

@@ -297,7 +297,7 @@ def test_opening_needs_no_engine(real_files):
     )
     names = ["k3.keras", "k3.weights.h5", "tfk.h5", "tfk.ckpt", "tfk.txt"]
     paths = [str(real_files / name) for name in names]
-    subprocess.run([sys.executable, "-c", script, *paths], check=True)
+    subprocess.run([sys.executable, "-c", script, *paths], check=True, timeout=120)
 
 
 @pytest.mark.skipif(not hasattr(os, "preadv"), reason="as systems without preadv read")
@@ -310,7 +310,11 @@ def test_systems_that_cannot_read_at_an_offset(real_files):
     for name in ("k3.weights.h5", "k3.keras", "tfk.ckpt", "tfk.txt"):
         path = str(real_files / name)
         done = subprocess.run(
-            [sys.executable, "-c", script, path], check=True, capture_output=True, text=True
+            [sys.executable, "-c", script, path],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         with weights.open(path) as table:
             assert json.loads(done.stdout) == [row.mean for row in weights.statistics(table)]

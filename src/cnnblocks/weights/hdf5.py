@@ -34,14 +34,12 @@ class Dataset:
         path: from the root, without the leading slash.
         shape: its shape.
         dtype: its dtype by name, bfloat16 among them.
-        order: grows with the place of its values in the file, the order they were written in.
         values: how to read it.
     """
 
     path: str
     shape: tuple[int, ...]
     dtype: str
-    order: int
     values: Any
 
 
@@ -167,8 +165,7 @@ class Hdf5File:
         if offset is not None:
             straight = RawValues(self._reader, offset, shape, raw, dtype)
             values = _Guarded(self, straight, values)
-        order = offset if offset is not None else self._size + len(self.datasets)
-        self.datasets[path] = Dataset(path, shape, dtype, order, values)
+        self.datasets[path] = Dataset(path, shape, dtype, values)
 
     def _raw_dtype(self, dataset: h5py.h5d.DatasetID, path: str) -> np.dtype:
         """Return the dtype as it lies in the file."""
@@ -251,6 +248,11 @@ class Hdf5File:
             for name in found:
                 self._name(name.encode(), path)
             return found
+
+    def written(self, group: str) -> tuple[int, int] | None:
+        """Return what grows with the time at which a group's `name` was written, if it has one."""
+        with self.guard():
+            return self._texts.place(self._headers[group], "name")
 
     def _other_attributes(self, target: h5py.h5g.GroupID, path: str) -> dict[str, Any]:
         found = {}

@@ -38,6 +38,7 @@ class TextReader:
         self._reader = reader
         self._base = base
         self._size = size
+        self._known: dict[int, dict[str, list[tuple[int, int, int]]]] = {}
         self._heaps: dict[int, dict[int, bytes]] = {}
 
     def texts(self, header: int) -> dict[str, list[str]]:
@@ -49,13 +50,28 @@ class TextReader:
         Raises:
             ValueError: the header or a heap is damaged.
         """
-        found = {}
-        for data in self._attributes(header):
-            attribute = _attribute(data)
-            if attribute is not None:
-                name, references = attribute
-                found[name] = [self._text(*reference) for reference in references]
-        return found
+        return {
+            name: [self._text(*reference) for reference in references]
+            for name, references in self._references(header).items()
+        }
+
+    def place(self, header: int, name: str) -> tuple[int, int] | None:
+        """Return where the text of an attribute lies: its heap and its number there.
+
+        Heaps fill up in the order in which attributes are written.
+
+        Args:
+            header: address of the object's header.
+            name: of the attribute.
+        """
+        references = self._references(header).get(name)
+        return references[0][1:] if references else None
+
+    def _references(self, header: int) -> dict[str, list[tuple[int, int, int]]]:
+        if header not in self._known:
+            found = (_attribute(data) for data in self._attributes(header))
+            self._known[header] = dict(attribute for attribute in found if attribute is not None)
+        return self._known[header]
 
     def _read(self, address: int, length: int) -> bytes:
         if length < 0 or address < 0 or self._base + address + length > self._size:

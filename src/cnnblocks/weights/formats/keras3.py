@@ -107,7 +107,7 @@ def collect(
         name = names[group]
         top = _configured(name, configs)
         later = name == "optimizer" or name.startswith("metrics/")
-        return (later, order.get(top, len(order)), written(groups[group]), natural(group))
+        return (later, order.get(top, len(order)), written.get(group, ()), natural(group))
 
     tensors: list[Tensor] = []
     paths: dict[str, str] = {}
@@ -134,10 +134,18 @@ def _configured(name: str, configs: dict[str, LayerConfig]) -> str:
     return name
 
 
-def _written_order(files: list[Hdf5File]) -> Any:
-    """Return a key for the order in which layers were written, which is the model's."""
-    shard_of = {id(d): number for number, f in enumerate(files) for d in f.datasets.values()}
-    return lambda members: min((shard_of[id(d)], d.order) for d in members)
+def _written_order(files: list[Hdf5File]) -> dict[str, tuple[int, ...]]:
+    """Return the order in which layers were written, by group: their names lie in that order.
+
+    It is the model's order. Files without names, as tf.keras writes them, tell none.
+    """
+    order: dict[str, tuple[int, ...]] = {}
+    for shard, file in enumerate(files):
+        for group in file.groups:
+            place = file.written(group)
+            if place is not None:
+                order.setdefault(group, (shard, *place))
+    return order
 
 
 def _recorded_names(files: list[Hdf5File]) -> dict[str, str | None]:
