@@ -405,7 +405,7 @@ def test_the_command_says_it_in_one_line(file):
 
 def test_mutants_of_real_files(real_files, tmp_path):
     """Hundreds here; `CNNBLOCKS_FUZZ=20000 pytest -k mutants` makes as many as it says."""
-    count = int(os.environ.get("CNNBLOCKS_FUZZ", "600"))
+    count = int(os.environ.get("CNNBLOCKS_FUZZ", "400"))
     seed = os.environ.get("CNNBLOCKS_FUZZ_SEED", "20")
     originals = [str(path) for path in real_files.seeds(tmp_path)]
     done = subprocess.run(

@@ -39,7 +39,7 @@ DTYPES = ["f2", "f4", "f8", "i1", "i4", "u8", "?"]
     st.sampled_from([64, 256, 1 << 18]),
     st.sampled_from([{}, {"chunks": True}]),
 )
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_every_figure_is_numpys(stored, data, dtype, slab, layout):
     shape = data.draw(npst.array_shapes(max_dims=4, max_side=9))
     elements = {"min_value": -1000, "max_value": 1000} if dtype[0] == "f" else None
