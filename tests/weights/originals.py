@@ -97,8 +97,6 @@ def _variants() -> list[Variant]:
     for network, (shape, styles) in _STYLES.items():
         for number, style in enumerate(styles):
             variants.append(Variant(network, style, shape, freeze=number, counting=number == 0))
-            if network not in _LARGE:
-                variants.append(Variant(network, style, shape, freeze=number + 2))
             if network in _TRAINED:
                 variants.append(Variant(network, style, shape, train=True))
         variants.append(Variant(network, styles[-1], shape, untrained=network in _UNTRAINED))
@@ -115,13 +113,18 @@ def build(variant: Variant):
     tfk.backend.clear_session()
     if variant.counting:
         _spend_names(tfk)
-    make = globals()[f"_{variant.network}_{variant.style.replace('-', '_')}"]
-    model = make(tfk, variant)
+    model = of_style(tfk, variant)
     if variant.freeze is None:
         model.build((None, *variant.input_shape))
     else:  # built by a call, a subclassed model puts its name before those of its variables
         model(tfk.backend.zeros((1, *variant.input_shape)))
     return model
+
+
+def of_style(tfk, variant: Variant):
+    """Return the original, not yet built; `tfk` may be Keras 3 as well."""
+    make = globals()[f"_{variant.network}_{variant.style.replace('-', '_')}"]
+    return make(tfk, variant)
 
 
 def _spend_names(tfk) -> None:

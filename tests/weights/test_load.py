@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from originals import Variant, of_style
 
 import cnnblocks
 from cnnblocks import weights
@@ -153,7 +154,7 @@ def two_models_of_all_blocks():
     return of_all_blocks(), of_all_blocks()
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_our_blocks_survive_legacy_files_with_anything_frozen(data, tmp_path_factory):
     """Keras' own loader refuses these files, or loads wrong weights without an error."""
@@ -217,6 +218,42 @@ def test_functional_branches_load_in_order_of_creation(ending, tmp_path):
     assert report.complete and report.evidence == ["order of creation"]
     x = np.random.default_rng(0).random((2, 8, 8, 4), dtype="float32")
     np.testing.assert_allclose(ours(2 * x), theirs(x), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "style"),
+    [("resnet18", "subclassed"), ("vgg11", "nested")],
+)
+def test_the_courses_code_run_under_keras_3(network, style, tmp_path):
+    variant = Variant(network, style, (32, 32, 1))
+    theirs = of_style(keras, variant)
+    x = np.random.default_rng(0).random((1, 32, 32, 1), dtype="float32")
+    theirs(x)
+    randomize(theirs)
+    theirs.save_weights(tmp_path / "x.weights.h5")
+    ours = cnnblocks.create(network, **variant.arguments)
+    report = load_weights(ours, tmp_path / "x.weights.h5")
+    assert report.complete and report.evidence == ["order of creation"]
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-4, atol=1e-6)
+
+
+def test_plain_layers_beside_each_other_are_not_guessed(tmp_path):
+    """Named branches of a Functional model: no order in which they were made is known."""
+
+    def make(*names):
+        inputs = keras.Input((4, 4, 2))
+        stem = layers.Conv2D(2, 1, name=names[0])(inputs)
+        sides = [layers.Conv2D(2, 1, name=name)(stem) for name in names[1:3]]
+        return keras.Model(inputs, layers.Conv2D(2, 1, name=names[3])(layers.Add()(sides)))
+
+    theirs = randomize(make(None, None, None, None))
+    theirs.save_weights(tmp_path / "x.weights.h5")
+    ours = make("stem", "left", "right", "out")
+    stem, left, right, out = (unit.place for unit in model_structure(ours).units)
+    assert stem < left == right < out
+    assert load_weights(ours, tmp_path / "x.weights.h5", match="path").complete
+    with pytest.raises(AmbiguousWeightsError, match="left, right"):
+        load_weights(ours, tmp_path / "x.weights.h5", match="order")
 
 
 def test_layers_named_by_hand_without_order_are_refused(tmp_path):

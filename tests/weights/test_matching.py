@@ -53,7 +53,13 @@ BLOCKS = st.lists(st.lists(KINDS, min_size=1, max_size=5), min_size=1, max_size=
 def our_model(blocks):
     """The model's layers: names that the author gave, in order of creation."""
     units = [
-        Unit(f"block{b}/layer{i}", f"layers/block_{b}/layer{i}", kind.family, kind.shapes)
+        Unit(
+            f"block{b}/layer{i}",
+            f"layers/block_{b}/layer{i}",
+            kind.family,
+            kind.shapes,
+            place=(b, i),
+        )
         for b, block in enumerate(blocks)
         for i, kind in enumerate(block)
     ]
@@ -226,6 +232,41 @@ def test_a_file_of_sequential_models_tells_the_order_of_calls():
     found = match(Structure(tuple(units)), our_model([[kind, kind]]), chain=True)
     assert pairs_of(found) == {0: 0, 1: 1}
     assert {pair.by for pair in found.pairs} == {BY_PLACE}
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["left_2", "left_1"], ["left_1", "right_2"]])
+def test_layers_of_a_file_in_no_order_of_a_block_are_refused(names):
+    """A file of branches side by side holds them in an order that a block need not share."""
+    kind = conv(3, 4, 4)
+    file = Structure(
+        tuple(Unit(n, "", kind.family, kind.shapes, place=(i,)) for i, n in enumerate(names))
+    )
+    found = match(file, our_model([[kind, kind]]))
+    assert not found.pairs
+    assert "beside each other" in found.ambiguities[0].reason
+    in_line = match(file, our_model([[kind], [kind]]))
+    assert pairs_of(in_line) == {0: 0, 1: 1}
+
+
+def test_names_numbered_in_the_order_of_the_file_are_evidence():
+    """As `block3_conv2` and `block3_conv3`, which a person numbered."""
+    kind = conv(3, 4, 4)
+    names = [f"block1_conv{number}" for number in range(8, 12)]
+    file = Structure(
+        tuple(Unit(n, "", kind.family, kind.shapes, place=(i,)) for i, n in enumerate(names))
+    )
+    found = match(file, our_model([[kind, kind], [kind, kind]]))
+    assert pairs_of(found) == {i: i for i in range(4)}
+    assert {pair.by for pair in found.pairs} == {BY_PLACE}
+
+
+def test_plain_layers_beside_each_other_have_no_order_of_creation():
+    kind = conv(3, 4, 4)
+    model = Structure(
+        tuple(Unit(n, "", kind.family, kind.shapes, place=(0,)) for n in ("left", "right"))
+    )
+    file, _ = their_file([[kind, kind]])
+    assert not match(file, model).pairs
 
 
 def test_our_blocks_with_names_that_kept_counting():

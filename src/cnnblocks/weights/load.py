@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cnnblocks.weights.branches import segments_of
 from cnnblocks.weights.errors import WeightFileError
 from cnnblocks.weights.matching import BY_PATH
 from cnnblocks.weights.naming import automatic, snake_case
@@ -118,11 +120,12 @@ def _members(model: Any) -> list[_Member]:
 
 def _structure(members: list[_Member]) -> Structure:
     stems = {snake_case(type(layer).__name__) for member in members for layer in member.holders}
-    units = tuple(_unit(index, member) for index, member in enumerate(members))
+    segments: dict[int, dict[int, int]] = {}
+    units = tuple(_unit(index, member, segments) for index, member in enumerate(members))
     return Structure(units, paths=True, stems=COMMON_STEMS | stems)
 
 
-def _unit(index: int, member: _Member) -> Unit:
+def _unit(index: int, member: _Member, segments: dict[int, dict[int, int]]) -> Unit:
     kind = snake_case(type(member.layer).__name__)
     shapes = tuple((_role(kind, weight.name), tuple(weight.shape)) for weight in member.weights)
     stem, number = automatic(member.name.split("/")[-1])
@@ -134,8 +137,29 @@ def _unit(index: int, member: _Member) -> Unit:
         shapes=shapes,
         stem=stem if counted else None,
         number=number if counted else None,
-        place=(index,),
+        place=_place(index, member, segments),
     )
+
+
+def _place(index: int, member: _Member, segments: dict[int, dict[int, int]]) -> tuple[int, ...]:
+    """Return where the layer stands; layers that run beside each other stand at the same place.
+
+    Args:
+        index: the layer's place in order of creation, as far as that is known.
+        member: the layer.
+        segments: what `segments_of` has found for models so far.
+    """
+    place = []
+    for holder, held in pairwise(member.holders):
+        if not _is_functional(holder) and not _is_sequential(holder):
+            break
+        if id(holder) not in segments:
+            segments[id(holder)] = segments_of(holder)
+        segment = segments[id(holder)][id(held)]
+        place.append(segment)
+        if list(segments[id(holder)].values()).count(segment) > 1:
+            return tuple(place)
+    return (*place, index)
 
 
 def _role(kind: str, name: str) -> str:
@@ -167,9 +191,7 @@ def _walk(
 def _children(layer: Any, path: str) -> Iterator[tuple[Any, str]]:
     import keras
 
-    # Only Functional models, among those that Keras offers, list their operations.
-    functional = isinstance(layer, keras.Model) and hasattr(layer, "operations")
-    if functional or isinstance(layer, keras.Sequential):
+    if _is_functional(layer) or _is_sequential(layer):
         yield from _held(layer.layers, _join(path, "layers"))
     skipped = _layer_attributes() | {"_functional", "operations", "_operations"}
     for attribute in sorted(dir(layer), key=_public_first):
@@ -202,6 +224,19 @@ def _held(container: Any, path: str) -> Iterator[tuple[Any, str]]:
             yield value, held
         else:
             yield from _held(value, held)
+
+
+def _is_functional(layer: Any) -> bool:
+    """Whether a layer is a Functional model, the only kind that lists its operations."""
+    import keras
+
+    return isinstance(layer, keras.Model) and hasattr(layer, "operations")
+
+
+def _is_sequential(layer: Any) -> bool:
+    import keras
+
+    return isinstance(layer, keras.Sequential)
 
 
 @cache

@@ -16,7 +16,7 @@ made in another order than ours, and then only names and unique shapes count.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -160,6 +160,7 @@ class _Matcher:
         ignored = STATISTICS if file.without_statistics else frozenset()
         self.file_keys = [unit.key(ignored) for unit in file.units]
         self.model_keys = [unit.key(ignored) for unit in model.units]
+        self.model_places = Counter(unit.place for unit in model.units)
         self.free_files = set(range(len(file.units)))
         self.free_models = set(range(len(model.units)))
 
@@ -256,9 +257,48 @@ class _Matcher:
         order = self._file_order(files, chain) if models else None
         if order is None:
             return None
-        if order.by == BY_CREATION:
-            models = _by_number(self.model.units, models) or models
-        return _aligned(order, models, self.file_keys, self.model_keys)
+        numbered = _by_number(self.model.units, models) if order.by == BY_CREATION else None
+        found = _aligned(order, numbered or models, self.file_keys, self.model_keys)
+        if numbered or chain:
+            return found
+        return self._without_parallel(found, order.by)
+
+    def _without_parallel(self, alignment: _Alignment, by: str) -> _Alignment:
+        """Take out layers of equal shapes that may run beside each other in the model, unless
+        something says that the file's order of them is the model's."""
+        certain, ambiguities = [], list(alignment.ambiguities)
+        reason = "they may run beside each other, and their order says nothing of that"
+        for members in _grouped(alignment.pairs, lambda p: self._stretch(p, by)).values():
+            alike = _grouped(members, lambda pair: self.file_keys[pair.file]).values()
+            for pairs in alike:
+                if len(pairs) == 1 or self._told_apart(pairs, by):
+                    certain += pairs
+                else:
+                    files, models = (p.file for p in pairs), (p.model for p in pairs)
+                    ambiguities.append(Ambiguity(tuple(files), tuple(models), reason))
+        return _Alignment(certain, ambiguities, alignment.disagrees)
+
+    def _stretch(self, pair: Pair, by: str) -> tuple[int, ...]:
+        """Return the part of the model whose layers' order needs more evidence.
+
+        Within a block the order of creation is evidence, the order of a file's layers is not.
+        """
+        place = self.model.units[pair.model].place
+        beside = self.model_places[place] > 1
+        if place is None:
+            return ()
+        return place if beside or by == BY_CREATION else place[:-1]
+
+    def _told_apart(self, pairs: list[Pair], by: str) -> bool:
+        """Return whether the names of layers, in order, are numbered in that order, or are the
+        model's own."""
+        files = [self.file.units[pair.file].name for pair in pairs]
+        models = [self.model.units[pair.model].name for pair in pairs]
+        if all(_inside(a) and _inside(a) == _inside(b) for a, b in zip(files, models)):
+            return True
+        numbers = [_name_numbers(name) for name in files]
+        one_pattern = len({re.sub(r"\d+", "#", name) for name in files}) == 1
+        return by == BY_PLACE and one_pattern and numbers == sorted(numbers)
 
     def _file_order(self, files: list[int], chain: bool) -> _Order | None:
         units = self.file.units
@@ -455,6 +495,10 @@ def _skeleton(path: str) -> str:
 def _attribute_numbers(path: str) -> list[int]:
     parts = [part for part in _parts(path) if not _GENERIC.fullmatch(part)]
     return [int(number) for part in parts for number in re.findall(r"\d+", part)]
+
+
+def _name_numbers(name: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", name)]
 
 
 def _parts(path: str) -> list[str]:
