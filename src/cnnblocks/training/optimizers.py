@@ -102,7 +102,8 @@ def averaged_weights(model: Any) -> Iterator[None]:
     raw = [keras.ops.convert_to_numpy(weight).copy() for weight in weights]
     try:
         for weight, average in zip(weights, averages, strict=True):
-            weight.assign(average)
+            # A copy: on JAX the two would share memory that the next step gives away.
+            weight.assign(keras.ops.convert_to_numpy(average))
         yield
     finally:
         for weight, value in zip(weights, raw, strict=True):
