@@ -116,10 +116,14 @@ class NetworksScreen(Place):
         target = leaves.get(str(wanted)) or next(iter(leaves.values()), None)
         if target is not None:
             self.call_after_refresh(tree.move_cursor, target)
+            self._choose(str(target.data))
 
     def on_tree_node_highlighted(self, event: Tree.NodeHighlighted) -> None:
-        name = event.node.data
-        if name is None or name == self.network:
+        if event.node.data is not None:
+            self._choose(event.node.data)
+
+    def _choose(self, name: str) -> None:
+        if name == self.network:
             return
         self.network = name
         self.view["network"] = name

@@ -355,6 +355,7 @@ class RunScreen(Place):
             )
         matrix = np.array(content.get("confusion_matrix") or content.get("confusion") or [[]])
         if not matrix.size:
+            self.query_one("#confusion", Pixels).say("Press v for the results class by class.")
             return
 
         def read(row: int, column: int) -> str:

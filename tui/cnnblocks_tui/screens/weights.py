@@ -199,6 +199,7 @@ class WeightsScreen(Place):
         target = place or first
         if target is not None:
             self.call_after_refresh(tree.move_cursor, target)
+            self._choose(target.data)
 
     def _layer_node(
         self,
@@ -222,7 +223,11 @@ class WeightsScreen(Place):
 
     def on_tree_node_highlighted(self, event: Tree.NodeHighlighted) -> None:
         if event.node.data is not None:
-            self.tensor = event.node.data
+            self._choose(event.node.data)
+
+    def _choose(self, tensor: "Tensor") -> None:
+        if tensor is not self.tensor:
+            self.tensor = tensor
             self._channel = 0
             self._show_tensor()
 

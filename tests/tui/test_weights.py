@@ -1,0 +1,206 @@
+"""The weights screen, over real files."""
+
+import h5py
+import numpy as np
+import pytest
+from textual.widgets import TabbedContent, Tree
+
+from cnnblocks_tui.screens.diff import DiffScreen
+from cnnblocks_tui.screens.weights import branching, outline_parts, tensor_matches
+from cnnblocks_tui.widgets.chart import Chart
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A Keras 3 file with two convolutions, a Dense layer and a frozen-looking BN."""
+    path = tmp_path / "model.weights.h5"
+    random = np.random.default_rng(0)
+    layers = {
+        "conv2d": [random.normal(size=(3, 3, 3, 8)), np.zeros(8)],
+        "conv2d_1": [random.normal(size=(3, 3, 8, 16)), np.full(16, np.nan)],
+        "dense": [random.normal(size=(64, 10)), np.zeros(10)],
+    }
+    with h5py.File(path, "w") as file:
+        for name, values in layers.items():
+            for index, value in enumerate(values):
+                file[f"layers/{name}/vars/{index}"] = value.astype("float32")
+            file[f"layers/{name}"].attrs["name"] = name
+    return path
+
+
+def tab(app):
+    return app.screen.query_one(TabbedContent).active
+
+
+async def test_the_tree_shows_layers_roles_shapes_and_bytes(open_app, wait_for, file):
+    async with open_app(target=file) as (_, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8 864 B")
+        await wait_for(pilot, "keras3-weights · 6 tensors")
+        await wait_for(pilot, "height 3, width 3, in 3, out 8")
+
+
+async def test_numbers_and_histogram_of_the_chosen_tensor(open_app, wait_for, file):
+    with h5py.File(file) as opened:
+        values = opened["layers/conv2d/vars/0"][()]
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, f"{values.mean():.4f}")
+        await wait_for(pilot, f"{values.max():.4f}")
+        chart = app.screen.query_one("#histogram", Chart)
+        await wait_for(pilot, lambda: len(chart._series) == 1)
+        assert chart._series[0].y.sum() == pytest.approx(1.0)
+
+
+async def test_nan_values_are_named(open_app, wait_for, file, press_text):
+    async with open_app((100, 30), target=file) as (_, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        await pilot.press("slash")
+        await press_text(pilot, "conv2d_1 bias")
+        await pilot.press("enter")
+        await wait_for(pilot, "16 NaN")
+
+
+async def test_values_read_under_the_cursor_and_slices_are_taken(
+    open_app, wait_for, file, press_text
+):
+    with h5py.File(file) as opened:
+        values = opened["layers/conv2d/vars/0"][()]
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        await pilot.press("right_square_bracket")
+        await wait_for(pilot, "[:, 0, 0, :] height × out")
+        app.screen.query_one("#values").focus()
+        await pilot.press("right", "down")
+        await wait_for(pilot, f"[1, 1] = {values[1, 0, 0, 1]:.6g}")
+        await pilot.press("x")
+        await wait_for(pilot, "Slice of")
+        app.screen.query_one("#answer").value = ""
+        await press_text(pilot, "[2,1,:,:]")
+        await pilot.press("enter")
+        await wait_for(pilot, "in × out")
+        await wait_for(pilot, f"[1, 1] = {values[2, 1, 1, 1]:.6g}")
+
+
+async def test_a_slice_that_does_not_fit_is_explained(open_app, wait_for, file):
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        await pilot.press("x")
+        await wait_for(pilot, "Slice of")
+        app.screen.query_one("#answer").value = "[9, 0]"
+        await pilot.press("enter")
+        await wait_for(pilot, "Index 9 is out of range")
+
+
+async def test_kernels_are_pictures_by_input_channel(open_app, wait_for, file, press_text):
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        await wait_for(pilot, "8 kernels, input channel 1 of 3")
+        await pilot.press("x")
+        await wait_for(pilot, "Which input channel, 1 to 3?")
+        app.screen.query_one("#answer").value = "0"
+        await pilot.press("enter")
+        await wait_for(pilot, "8 kernels, in colour")
+
+
+async def test_layers_are_compared_by_bars(open_app, wait_for, file):
+    async with open_app((110, 30), target=file) as (_, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        await pilot.press("b")
+        await wait_for(pilot, "norm of the values")
+        for _ in range(4):
+            await pilot.press("b")
+        await wait_for(pilot, "NaN and infinite values")
+        await wait_for(pilot, "16.0000")
+
+
+async def test_the_slider_goes_through_a_runs_checkpoints(open_app, wait_for, new_run, train):
+    run = new_run()
+    train(run)
+    first = run.path / "checkpoints" / "epoch-0001.weights.h5"
+    async with open_app((100, 30), target=first) as (_, pilot):
+        await wait_for(pilot, "file 1 of 4")
+        await pilot.press("full_stop")
+        await wait_for(pilot, "epoch-0002.weights.h5")
+        await pilot.press("full_stop", "full_stop")
+        await wait_for(pilot, "epoch-0004.weights.h5")
+        await pilot.press("comma")
+        await wait_for(pilot, "epoch-0003.weights.h5")
+
+
+async def test_a_tensor_is_exported(open_app, wait_for, file, tmp_path):
+    target = tmp_path / "kernel.npy"
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        await pilot.press("e")
+        await wait_for(pilot, "Write the tensor to")
+        app.screen.query_one("#answer").value = str(target)
+        await pilot.press("enter")
+        await wait_for(pilot, target.exists)
+    with h5py.File(file) as opened:
+        np.testing.assert_array_equal(np.load(target), opened["layers/conv2d/vars/0"][()])
+
+
+async def test_a_file_that_is_none_is_a_message(open_app, wait_for, tmp_path):
+    path = tmp_path / "broken.weights.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 50)
+    async with open_app((100, 30), target=path) as (_, pilot):
+        await wait_for(pilot, "broken.weights.h5")
+        await wait_for(pilot, "Press o to open one")
+
+
+async def test_a_file_cut_off_while_open_is_a_message(open_app, wait_for, file):
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        with file.open("r+b") as opened:
+            opened.truncate(3000)
+        await pilot.press("right_square_bracket")
+        for _ in range(8):
+            await pilot.press("down")
+            await pilot.pause()
+        assert isinstance(app.screen.query_one(Tree), Tree)
+
+
+async def test_two_files_are_compared(open_app, wait_for, file, tmp_path):
+    other = tmp_path / "other.weights.h5"
+    other.write_bytes(file.read_bytes())
+    with h5py.File(other, "r+") as opened:
+        opened["layers/dense/vars/0"][...] *= 2
+        del opened["layers/conv2d"]
+    async with open_app((120, 36), target=file) as (app, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        app.show_diff(file, other)
+        await wait_for(pilot, lambda: isinstance(app.screen, DiffScreen))
+        await wait_for(pilot, "< 2 only in the first")
+        await wait_for(pilot, "100.0 %")
+        await pilot.press("u")
+        await wait_for(pilot, lambda: len(app.screen._shown) == 3)
+        await pilot.press("right_square_bracket")
+        await wait_for(pilot, "There is no difference to draw")
+        await pilot.press("x")
+        await wait_for(pilot, "> 2 only in the second")
+
+
+async def test_equal_files_are_said_to_be_equal(open_app, wait_for, tmp_path, new_run, train):
+    run = new_run()
+    train(run)
+    one = run.path / "checkpoints" / "epoch-0004.weights.h5"
+    async with open_app((120, 36), target=one) as (app, pilot):
+        await wait_for(pilot, "conv2d")
+        app.show_diff(one, one.with_name("last.weights.h5"))
+        await wait_for(pilot, "The files are equal.")
+
+
+def test_the_outline_joins_names_that_do_not_branch():
+    layers = {"block/conv/inner", "block/bn", "dense"}
+    branches = branching(layers)
+    assert outline_parts("block/conv/inner", branches) == ["block", "conv/inner"]
+    assert outline_parts("dense", branches) == ["dense"]
+
+
+def test_tensors_are_found_by_name_role_and_shape(file):
+    from cnnblocks import weights
+
+    with weights.open(file) as table:
+        assert [t.layer for t in table.tensors if tensor_matches(t, "kernel 3x3 !conv2d_1")] == [
+            "conv2d"
+        ]
