@@ -36,7 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         many = write_folder(folder / "many", range(7), images_per_class=150)
-        few = write_folder(folder / "few", range(7, 10), images_per_class=40)
+        few = write_folder(folder / "few", range(7, 10), images_per_class=60)
         common = {"seed": 1, "runs_dir": folder / "runs"}
 
         first = cnnblocks.train("lenet5", many, epochs=6, **common)
