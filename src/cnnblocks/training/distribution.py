@@ -21,6 +21,7 @@ from cnnblocks.training.errors import TrainingError
 _SECONDS_BETWEEN_AGREEMENTS = 1.0
 _MOST_STEPS_BETWEEN = 256
 _LONGEST_TEXT = 4096
+_LOSS = re.compile(r"gloo|nccl|coordination|heartbeat|connection|UNAVAILABLE|DEADLINE", re.I)
 _PORTS = range(61440, 65536)
 
 
@@ -356,12 +357,11 @@ def _data_parallel(device: str, names: list[str]) -> Team:
 
 
 def is_loss_of_a_process(error: BaseException) -> bool:
-    """Whether an error means that another process is gone, rather than a mistake in this one."""
-    import jax
+    """Whether an error means that another process is gone, rather than a mistake in this one.
 
-    if not isinstance(error, jax.errors.JaxRuntimeError):
-        return False
-    return "RESOURCE_EXHAUSTED" not in str(error)
+    JAX raises what its transport says, in exceptions of several kinds.
+    """
+    return isinstance(error, RuntimeError | ValueError) and bool(_LOSS.search(str(error)))
 
 
 class Bystander:
