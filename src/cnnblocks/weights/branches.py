@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+Flatten = Callable[[Any], list[Any]]
 
-def segments_of(model: Any) -> dict[int, int]:
+
+def segments_of(model: Any, flatten: Flatten) -> dict[int, int]:
     """Number the stretches of a model between layers that everything passes through.
 
     Args:
         model: a Sequential or Functional Keras model.
+        flatten: `keras.tree.flatten`.
 
     Returns:
         For each layer with weights, by `id`, the number of its stretch. Layers with the same
@@ -18,7 +22,7 @@ def segments_of(model: Any) -> dict[int, int]:
     layers = [layer for layer in model.layers if layer.weights]
     if not hasattr(model, "operations"):
         return {id(layer): number for number, layer in enumerate(layers)}
-    above = _above(model)
+    above = _above(model, flatten)
     if above is None:
         return {id(layer): 0 for layer in layers}
     segments: dict[int, int] = {}
@@ -35,23 +39,21 @@ def _in_line(one: Any, other: Any, above: dict[int, set[int]]) -> bool:
     return one is other or id(one) in above[id(other)] or id(other) in above[id(one)]
 
 
-def _above(model: Any) -> dict[int, set[int]] | None:
+def _above(model: Any, flatten: Flatten) -> dict[int, set[int]] | None:
     """Return what lies above each operation, `None` if that cannot be seen from outside.
 
     That is so where a layer is called several times, or a Functional model inside the model hides
     what it was called on.
     """
-    from keras import layers, tree
-
+    inputs = {id(tensor) for tensor in model.inputs}
     makers: dict[int, int] = {}
     above: dict[int, set[int]] = {}
     for operation in model.operations:
         try:
-            given = tree.flatten(operation.input)
-            made = tree.flatten(operation.output)
+            given, made = flatten(operation.input), flatten(operation.output)
         except (AttributeError, ValueError):
             return None
-        if isinstance(operation, layers.InputLayer):
+        if any(id(tensor) in inputs for tensor in made):  # an input layer
             given = []
         if any(id(tensor) not in makers for tensor in given):
             return None

@@ -149,12 +149,14 @@ def _place(index: int, member: _Member, segments: dict[int, dict[int, int]]) -> 
         member: the layer.
         segments: what `segments_of` has found for models so far.
     """
+    from keras import tree
+
     place = []
     for holder, held in pairwise(member.holders):
         if not _is_functional(holder) and not _is_sequential(holder):
             break
         if id(holder) not in segments:
-            segments[id(holder)] = segments_of(holder)
+            segments[id(holder)] = segments_of(holder, tree.flatten)
         segment = segments[id(holder)][id(held)]
         place.append(segment)
         if list(segments[id(holder)].values()).count(segment) > 1:
