@@ -310,7 +310,8 @@ def _tell(run: "Run", quiet: bool) -> None:
     if not quiet:
         names = ("accuracy", "val_accuracy")
         series = {n: [row[n] for row in run.history if n in row] for n in names}
-        click.echo(curves({name: values for name, values in series.items() if values}))
+        if len(run.history) > 1:
+            click.echo(curves({name: values for name, values in series.items() if values}))
     if result := _test_result(run):
         metrics = result["metrics"]
         click.echo(

@@ -30,6 +30,9 @@ class Run(RunDirectory):
         Raises:
             RunError: Training has not come to its end yet.
         """
+        from cnnblocks.backend import import_keras
+
+        import_keras()
         import keras
 
         path = self.path / "model.keras"

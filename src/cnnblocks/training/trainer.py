@@ -13,9 +13,11 @@ from cnnblocks.runs import RunDirectory, forget_epochs, replacing, write_json
 from cnnblocks.training import checkpoint, facts, optimizers, tuning
 from cnnblocks.training.callbacks import Recorder, Reporter
 from cnnblocks.training.checkpoint import Progress
+from cnnblocks.training.evaluation import assess
 from cnnblocks.training.input import BatchStream, evaluation_stream, training_stream
 from cnnblocks.training.interrupts import Interrupts
 from cnnblocks.training.preparation import Prepared, build_model
+from cnnblocks.training.trained import TrainedModel
 
 
 class Training:
@@ -149,6 +151,8 @@ class Training:
             checkpoint.load(self.last, self.model)
         if progress.epoch < self.recipe.epochs:
             self._fit_epochs(recorder, progress, self.recipe.epochs)
+        # `fit` does this too, but there may have been no epoch left.
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def _fit_epochs(self, recorder: Recorder, progress: Progress, last_epoch: int) -> None:
         # The number of steps is settled when `fit` starts, so the rest of an epoch has its own.
@@ -197,9 +201,12 @@ class Training:
         self.model = self._exportable()
         about = facts.Facts.of(self.config, self.run.id)
         with replacing(self.run.path / "model.keras") as aside:
+            # Keras writes the weights once more on the way into the archive.
+            checkpoint.require_space(aside, self.model, copies=2)
             self.model.save(aside)
             facts.attach(aside, about)
         with replacing(self.run.path / "weights.weights.h5") as aside:
+            checkpoint.require_space(aside, self.model)
             self.model.save_weights(aside)
             facts.attach(aside, about)
         if self.config.dump_weights:
@@ -236,24 +243,30 @@ class Training:
             text.write(aside, items)
 
     def _test(self, progress: Progress) -> None:
-        split = self.dataset.test
-        stream = evaluation_stream(
-            split, self.dataset, replace(self.recipe, label_smoothing=0.0), self.preprocessing
-        )
-        metrics = self.model.evaluate(stream, return_dict=True, verbose=0)
-        name = f"{self.config.data['name']}-{self.config.keep}.json"
-        path = self.run.path / "evaluation" / name
+        """Read the test images, once, and write what is found as `cnnblocks evaluate` does."""
         kept = progress.best if self.config.keep == "best" else None
-        result = {
-            "data": self.config.data["name"],
-            "split": "test",
-            "images": len(split),
-            "weights": self.config.keep,
-            "epoch": (kept or {"epoch": progress.epoch})["epoch"],
-            "metrics": metrics,
-        }
-        write_json(path, result)
-        self.reporter.event("evaluation", path=f"evaluation/{name}", **result)
+        trained = TrainedModel(
+            model=self.model,
+            preprocessing=self.preprocessing,
+            class_names=list(self.dataset.class_names),
+            logits=self.recipe.classifier_activation is None,
+            name=self.run.id,
+            weights=self.config.keep,
+            epoch=(kept or {"epoch": progress.epoch})["epoch"],
+        )
+        found = assess(trained, self.dataset)
+        path = self.run.path / "evaluation" / f"{found.file_stem}.json"
+        write_json(path, found.to_json())
+        self.reporter.event(
+            "evaluation",
+            path=f"evaluation/{path.name}",
+            data=found.data,
+            split=found.split,
+            images=found.images,
+            weights=found.weights,
+            epoch=found.epoch,
+            metrics=found.metrics,
+        )
 
     def _evaluation_stream(self, split: Any) -> BatchStream | None:
         return evaluation_stream(split, self.dataset, self.recipe, self.preprocessing, self.team)
