@@ -155,9 +155,11 @@ def test_width_scales_every_convolution(name, outline):
 
 
 def test_networks_are_plain_functional_models(outline):
+    images = keras.Input((1,))
+    functional = type(keras.Model(images, images))
     for name in NAMES:
         model = outline(name)
-        assert type(model) is type(keras.Model(model.inputs, model.outputs))
+        assert type(model) is functional
         assert model.name == name
         own = {"ConvBNRelu", "InceptionBlock", "NiNBlock", "ResnetBlock", "VGGBlock"}
         for layer in model.layers:

@@ -92,7 +92,7 @@ def _open(call: Call, opens: Callable[[keras.Layer], bool]) -> None:
     inner = {id(x): keras.Input(batch_shape=x.shape, dtype=x.dtype) for x in call.inputs}
     args, kwargs = tree.map_structure(lambda x: inner.get(id(x), x), (call.args, call.kwargs))
     call.inner_inputs = list(inner.values())
-    graph = keras.Model(call.inner_inputs, tensors(call.operation.call(*args, **kwargs)))
+    outputs = tensors(call.operation.call(*args, **kwargs))
     children: list[Call] = []
 
     def record(operation: Any, *args: Any, **kwargs: Any) -> Any:
@@ -103,12 +103,15 @@ def _open(call: Call, opens: Callable[[keras.Layer], bool]) -> None:
         children.append(child)
         return outputs
 
-    copy = keras.models.clone_model(
-        graph,
-        input_tensors=graph.input,
-        clone_function=lambda operation: operation,
-        call_function=record,
-    )
+    # On PyTorch a model made in this scope does not ask for its variables' values.
+    with keras.StatelessScope():
+        graph = keras.Model(call.inner_inputs, outputs)
+        copy = keras.models.clone_model(
+            graph,
+            input_tensors=graph.input,
+            clone_function=lambda operation: operation,
+            call_function=record,
+        )
     call.inner_outputs = tensors(copy.outputs)
     call.children = _in_reading_order(children, call.inner_outputs)
 
