@@ -37,10 +37,10 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path, runs_dir):
+def terminal(runs_dir):
     socket = f"cnnblocks-test-{os.getpid()}"
     command = f"LC_ALL=C.UTF-8 {sys.executable} -m cnnblocks_tui --runs-dir {runs_dir}"
-    opened = Terminal(socket, f"{command} 2>{tmp_path / 'errors'}; sleep 60")
+    opened = Terminal(socket, f"{command}; sleep 60")
     yield opened
     opened.run("kill-server")
 
@@ -52,7 +52,9 @@ def test_start_type_read_resize_quit_and_the_run_lives(terminal, new_run, train_
     terminal.wait("validation")
     terminal.keys("Escape")
     terminal.wait("s Stop")
-    terminal.keys("/", "!vgg")
+    terminal.keys("/")
+    terminal.wait("f1 Help")
+    terminal.keys("!vgg")
     terminal.wait("No run fits the filter")
     terminal.keys("Escape")
     terminal.wait("▶ running")

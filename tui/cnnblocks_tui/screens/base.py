@@ -90,6 +90,10 @@ class Place(Screen[Any]):
     """
     app: "CnnblocksApp"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, Text] = {}
+
     def compose(self) -> ComposeResult:
         """Textual's hook: bar, body, footer."""
         yield TopBar()
@@ -114,6 +118,12 @@ class Place(Screen[Any]):
         """Run a coroutine function beside the screen, in place of the group's one before."""
         task: Any = partial(work, *arguments)
         self.run_worker(task, group=group, exclusive=True)
+
+    def tell(self, selector: str, text: Text) -> None:
+        """Show a text in a `Static`, which is drawn again only when the text is another one."""
+        if self._told.get(selector) != text:
+            self._told[selector] = text
+            self.query_one(selector, Static).update(text)
 
     def leave_input(self) -> bool:
         """Leave a filter or field; whether there was one to leave."""

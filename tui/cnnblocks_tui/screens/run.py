@@ -160,7 +160,7 @@ class RunScreen(Place):
             head.append(f"\n{trouble}")
         head.append("\n")
         head.append_text(self._progress(width))
-        self.query_one("#run-head", Static).update(head)
+        self.tell("#run-head", head)
 
     def _trouble(self) -> str:
         feed = self.feed
@@ -216,7 +216,7 @@ class RunScreen(Place):
         machine.append(self._view_words())
         text = Text("  ".join(facts))
         text.append("\n" + "  ".join(machine), style="dim")
-        self.query_one("#run-facts", Static).update(text)
+        self.tell("#run-facts", text)
 
     def _view_words(self) -> str:
         weight = SMOOTHING[self.view.get("smoothing", 0)]
@@ -375,7 +375,7 @@ class RunScreen(Place):
             return
         configs = [feed.run.config for feed in self.feeds if feed.run is not None]
         if configs:
-            self.query_one("#config-text", Static).update(config_text(configs))
+            self.tell("#config-text", config_text(configs))
 
     def action_next_tab(self) -> None:
         step_tab(self.query_one("#run-tabs", TabbedContent), 1)

@@ -130,7 +130,7 @@ class RunsScreen(Place):
         visible = self._visible()
         self.set_class(not visible, "-empty")
         if not visible:
-            self.query_one("#runs-empty", Static).update(self._nothing())
+            self.tell("#runs-empty", Text(self._nothing()))
         self._fit_columns()
         rows = {str(run.path): self._cells(run) for run in visible}
         if list(rows) == list(self._shown):
@@ -241,9 +241,8 @@ class RunsScreen(Place):
 
     def _show_detail(self) -> None:
         run = self.chosen
-        detail = self.query_one("#runs-detail", Static)
         if run is None:
-            detail.update("")
+            self.tell("#runs-detail", Text())
             return
         lines = [Text(run.id, style="bold")]
         if run.problem or run.reason:
@@ -262,7 +261,7 @@ class RunsScreen(Place):
         lines.append(Text(" · ".join(facts), style="dim"))
         if run.note:
             lines.append(Text(f"note: {run.note.splitlines()[0]}", style="italic"))
-        detail.update(Text("\n").join(lines))
+        self.tell("#runs-detail", Text("\n").join(lines))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.view["filter"] = event.value
