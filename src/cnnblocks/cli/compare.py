@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cnnblocks.cli.network_options import network_arg_option
 from cnnblocks.cli.options import RUN_HELP, backend_option, device_option, runs_dir_option
 
 if TYPE_CHECKING:
     from cnnblocks.analysis import Comparison
     from cnnblocks.runs import RunDirectory
+    from cnnblocks.training.preparation import Prepared
 
 
 @click.command(
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--train-images", type=click.IntRange(min=1), help="With --networks: use so many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="With --networks.")
 @click.option("--precision", default="float32", show_default=True, help="With --networks.")
+@network_arg_option
 @click.option(
     "--format",
     "layout",
@@ -93,13 +96,15 @@ def _trained(
     names: tuple[str, ...], runs_dir: Path | None, settings: dict[str, Any]
 ) -> list["RunDirectory"]:
     """A finished run of each network."""
-    from cnnblocks.training.preparation import plan
+    from cnnblocks.training.preparation import settle
 
     overrides = {name: settings[name] for name in ("epochs", "batch_size") if settings[name]}
+    if settings["network_args"]:
+        overrides["network_args"] = settings["network_args"]
     common = {name: settings[name] for name in ("seed", "precision", "device", "backend")}
     runs = []
     for name in names:
-        prepared = plan(
+        settled = settle(
             name,
             settings["data"],
             recipe=settings["recipe"],
@@ -107,29 +112,26 @@ def _trained(
             images=settings["train_images"],
             **common,
         )
-        runs.append(_run_of(prepared, runs_dir))
+        runs.append(_run_of(settled, runs_dir))
     return runs
 
 
-def _run_of(prepared: Any, runs_dir: Path | None) -> "RunDirectory":
+def _run_of(settled: "Prepared", runs_dir: Path | None) -> "RunDirectory":
     """The run that trained this, found or trained now."""
-    import keras
-
     from cnnblocks.cli.run_view import conclude, watch
     from cnnblocks.runs import list_runs
-    from cnnblocks.training import Run
     from cnnblocks.training.reuse import find_run
+    from cnnblocks.training.run import create_run
 
-    found = find_run(prepared.config, list_runs(runs_dir))
-    run = Run(found.path) if found else Run.create(prepared.config.to_dict(), runs_dir)
+    found = find_run(settled.config, list_runs(runs_dir))
+    run = found or create_run(settled.config, runs_dir)
     if run.state == "finished":
         click.echo(f"{run.id} is there already.", err=True)
         return run
     if found is not None and found.active:
         watch(run, live=False)
     else:
-        _train(run, prepared)
-        keras.utils.clear_session()
+        _train(run, settled)
     if run.state != "finished":
         conclude(run)
         click.echo("The same command goes on where this one ended.", err=True)
@@ -137,12 +139,15 @@ def _run_of(prepared: Any, runs_dir: Path | None) -> "RunDirectory":
     return run
 
 
-def _train(run: "RunDirectory", prepared: Any) -> None:
+def _train(run: "RunDirectory", settled: "Prepared") -> None:
+    import keras
+
     from cnnblocks.training.lifecycle import train_run
 
-    click.echo(f"{run.id}: training {prepared.config.network} ...", err=True)
-    with _progress(prepared.config.recipe.epochs) as observer:
-        train_run(run, prepared, observer)
+    click.echo(f"{run.id}: training {settled.config.network} ...", err=True)
+    with _progress(settled.config.recipe.epochs) as observer:
+        train_run(run, observer=observer)
+    keras.utils.clear_session()
 
 
 def _progress(epochs: int) -> Any:
