@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def trained(tmp_path_factory):
     place = tmp_path_factory.mktemp("trained")
     result = cnnblocks(
         *"train lenet5 --data digits --epochs 2 --input-shape 16x16x1 --seed 1 --summary".split(),
-        *"--checkpoint-every 1 --csv --tensorboard --dump-weights --set warmup=0.1".split(),
+        *"--checkpoint-every 1 --csv --dump-weights --set warmup=0.1".split(),
         cwd=place,
     )
     assert result.returncode == 0, result.stderr
@@ -53,7 +54,7 @@ def test_a_training_shows_layers_epochs_accuracy_and_files(trained):
 def test_a_training_leaves_everything_in_its_directory(trained):
     _, run = trained
     assert run.state == "finished"
-    for name in ("model.keras", "weights.weights.h5", "weights.txt", "log.csv", "tensorboard"):
+    for name in ("model.keras", "weights.weights.h5", "weights.txt", "log.csv"):
         assert (run.path / name).exists(), name
     assert [c.name for c in run.checkpoints] == ["epoch-0001", "epoch-0002", "best", "last"]
     assert [row["epoch"] for row in run.history] == [1, 2]
@@ -76,7 +77,9 @@ def test_a_run_is_repeated_by_like_to_the_last_bit(trained):
     found = json.loads(result.stdout)
     again = RunDirectory(found["path"])
     assert again.config["recipe"] == run.config["recipe"]
-    metrics = [[{k: row[k] for k in ("loss", "val_loss")} for row in r.history] for r in (run, again)]
+    metrics = [
+        [{k: row[k] for k in ("loss", "val_loss")} for row in r.history] for r in (run, again)
+    ]
     assert metrics[0] == metrics[1]
     assert found["test"]["metrics"]["accuracy"] == pytest.approx(
         [e for e in run.events if e["event"] == "evaluation"][-1]["metrics"]["accuracy"]
@@ -131,6 +134,13 @@ def test_a_head_is_trained_on_a_folder_from_a_file_of_weights(trained, folder):
         ("train lenet5 --data digits --set momentum", "expected NAME=VALUE"),
         ("train lenet5 --data digits --device gpu:x", "The device must be auto, cpu, gpu"),
         ("train lenet5 --data digits --like nothing", "No run 'nothing'"),
+        pytest.param(
+            "train lenet5 --data digits --tensorboard",
+            "pip install tensorboard",
+            marks=pytest.mark.skipif(
+                find_spec("tensorboard") is not None, reason="TensorBoard is installed"
+            ),
+        ),
         ("recipe resnet50 original", "resnet50 has no recipe 'original'"),
     ],
 )
@@ -146,9 +156,7 @@ def test_a_recipe_is_toml_that_train_takes(tmp_path):
     shown = cnnblocks("recipe", "nin", "original", cwd=tmp_path).stdout
     assert tomllib.loads(shown)["learning_rate"] == 1e-7
     (tmp_path / "mine.toml").write_text(shown.replace("epochs = 5", "epochs = 0"))
-    result = cnnblocks(
-        *"train nin --data digits --config mine.toml".split(), cwd=tmp_path
-    )
+    result = cnnblocks(*"train nin --data digits --config mine.toml".split(), cwd=tmp_path)
     assert "epochs must be" in result.stderr
 
 
