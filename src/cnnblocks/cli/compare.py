@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Compare runs or networks in one table.",
     epilog="Example: cnnblocks compare --networks lenet5 alexnet8 vgg16 --data digits --epochs 5",
     help="Compare runs in one table: parameters, multiply-adds, accuracy, loss, time an epoch, "
     "time in all, images a second, and what differs between their settings.\n\n"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Draw accuracy and loss of runs.",
     epilog="Example: cnnblocks curves last -o curves.svg",
     help="Draw training and validation accuracy and loss, of one run or of several overlaid: in "
     f"the terminal, or to a picture.\n\n{RUN_HELP}",

@@ -14,8 +14,9 @@ _CLASSES_SHOWN = 30
 
 
 @click.command(
+    short_help="List the data sets, or describe one.",
     epilog="Examples: cnnblocks datasets | cnnblocks datasets digits | "
-    "cnnblocks datasets photos/ --json"
+    "cnnblocks datasets photos/ --json",
 )
 @click.argument("source", required=False)
 @click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read.")

@@ -9,7 +9,10 @@ import click
 from cnnblocks.cli.options import backend_option, json_option, print_json, runs_dir_option
 
 
-@click.command(epilog="Example: cnnblocks doctor --backend jax")
+@click.command(
+    short_help="Print versions, devices and directories.",
+    epilog="Example: cnnblocks doctor --backend jax",
+)
 @backend_option
 @runs_dir_option
 @json_option

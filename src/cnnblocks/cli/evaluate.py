@@ -24,6 +24,7 @@ _MOST_COLUMNS = 20
 
 
 @click.command(
+    short_help="Measure a model on images whose classes are known.",
     epilog="Example: cnnblocks evaluate last --split validation",
     help="Show a model images whose classes are known: accuracy, loss, precision and recall of "
     "every class, confusion matrix, worst mistakes.\n\nMODEL is a run or a model file. "

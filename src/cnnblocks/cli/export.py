@@ -16,6 +16,7 @@ from cnnblocks.cli.options import (
 
 
 @click.command(
+    short_help="Write a trained model in another format.",
     epilog="Example: cnnblocks export last --to onnx -o lenet5.onnx",
     help="Write a trained model in another program's format, with its classes and preprocessing."
     f"\n\nMODEL is a run or a model file. {RUN_HELP}",

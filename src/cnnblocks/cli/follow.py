@@ -9,6 +9,7 @@ from cnnblocks.cli.options import RUN_HELP, is_terminal, run_argument, runs_dir_
 
 
 @click.command(
+    short_help="Watch a run; Ctrl+C leaves it alone.",
     epilog="Example: cnnblocks follow last",
     help=f"Watch a run until it ends; Ctrl+C leaves the run alone.\n\n{RUN_HELP} Ends with status "
     "1 when the run failed or its process is gone.",

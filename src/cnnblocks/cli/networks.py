@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="List the networks, or tell the story of one.",
     epilog="Examples: cnnblocks networks 'vgg*' | cnnblocks networks resnet18 | "
-    "cnnblocks networks --json"
+    "cnnblocks networks --json",
 )
 @click.argument("pattern", default="*")
 @json_option

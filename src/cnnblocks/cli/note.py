@@ -8,6 +8,7 @@ from cnnblocks.cli.options import RUN_HELP, run_argument, runs_dir_option
 
 
 @click.command(
+    short_help="Write a note to a run, or print it.",
     epilog='Example: cnnblocks note last "twice the learning rate"',
     help=f"Write a note to a run, or print the one it has when there is no TEXT.\n\n{RUN_HELP} "
     "An empty TEXT removes the note.",

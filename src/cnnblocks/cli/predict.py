@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Tell what is in images.",
     epilog="Example: cnnblocks predict last photo.jpg --top 3",
     help="Tell what is in images.\n\nMODEL is a run or a model file. "
     f"{RUN_HELP} IMAGE is a file, a folder, or - to read names from standard input, one a line. "

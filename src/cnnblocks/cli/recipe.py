@@ -5,7 +5,10 @@ import click
 from cnnblocks.cli.options import json_option, print_json
 
 
-@click.command(epilog="Example: cnnblocks recipe resnet18 > mine.toml")
+@click.command(
+    short_help="Show how a network is trained, as TOML.",
+    epilog="Example: cnnblocks recipe resnet18 > mine.toml",
+)
 @click.argument("network")
 @click.argument("name", default="default", type=click.Choice(["default", "original"]))
 @click.option(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Go on with a run exactly where it was.",
     epilog="Example: cnnblocks resume last --epochs 5 --detach",
     help="Go on training a run from its last checkpoint, exactly as if it had never stopped.\n\n"
     f"{RUN_HELP}",

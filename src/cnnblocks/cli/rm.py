@@ -8,6 +8,7 @@ from cnnblocks.cli.options import RUN_HELP, runs_dir_option
 
 
 @click.command(
+    short_help="Delete runs, after asking.",
     epilog="Example: cnnblocks rm 20261122-0512-lenet5-ab12",
     help="Delete runs with all their files, after asking.\n\n"
     f"{RUN_HELP} A run that is being trained is refused.",

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from cnnblocks.runs import RunSummary
 
 
-@click.command(epilog="Example: cnnblocks runs --all")
+@click.command(
+    short_help="List runs: state, epoch, best, speed, time left.",
+    epilog="Example: cnnblocks runs --all",
+)
 @click.option("--all", "everywhere", is_flag=True, help="Add runs started in other directories.")
 @runs_dir_option
 @json_option

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Stop a run with a checkpoint.",
     epilog="Example: cnnblocks stop last --after-epoch",
     help="Stop a run with a checkpoint, from which `cnnblocks resume` goes on exactly.\n\n"
     f"{RUN_HELP}",

@@ -15,8 +15,9 @@ _UNLIMITED = 1000
 
 
 @click.command(
+    short_help="Show the layers of a network or a saved model.",
     epilog="Examples: cnnblocks summary resnet18 --input-shape 64x64x3 --depth 0 | "
-    "cnnblocks summary lenet5 --explain stage2_conv | cnnblocks summary model.keras --csv"
+    "cnnblocks summary lenet5 --explain stage2_conv | cnnblocks summary model.keras --csv",
 )
 @click.argument("model", metavar="NAME|FILE")
 @input_shape_option

@@ -72,7 +72,10 @@ def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     return found
 
 
-@click.command(epilog="Example: cnnblocks train lenet5 --data digits --epochs 5")
+@click.command(
+    short_help="Train a network on images.",
+    epilog="Example: cnnblocks train lenet5 --data digits --epochs 5",
+)
 @click.argument("network", required=False)
 @click.option("--data", metavar="NAME|PATH", help="A data set's name, a folder or a .npz file.")
 @click.option(

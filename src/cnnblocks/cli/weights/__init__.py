@@ -9,6 +9,7 @@ _COMMANDS = ("show", "stats", "diff", "identify", "check", "convert", "extract",
 
 @click.group(
     cls=LazyGroup,
+    short_help="Look into weight files, compare and load them.",
     lazy_commands={name: f"cnnblocks.cli.weights.{name}:{name}" for name in _COMMANDS},
 )
 def weights() -> None:

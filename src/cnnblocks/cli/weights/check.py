@@ -9,7 +9,10 @@ from cnnblocks.cli.options import json_option, print_json
 from cnnblocks.cli.weights.target import target_arguments, target_options
 
 
-@click.command(epilog="Example: cnnblocks weights check old.h5 --network resnet18")
+@click.command(
+    short_help="Say what would load into a network.",
+    epilog="Example: cnnblocks weights check old.h5 --network resnet18",
+)
 @click.argument("file", metavar="FILE")
 @target_options
 @json_option

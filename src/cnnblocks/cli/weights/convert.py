@@ -19,7 +19,10 @@ def _output(_context: click.Context, _parameter: click.Parameter, value: Path) -
     return value
 
 
-@click.command(epilog="Example: cnnblocks weights convert old.h5 --network vgg16 -o new.weights.h5")
+@click.command(
+    short_help="Load a file and save it in another format.",
+    epilog="Example: cnnblocks weights convert old.h5 --network vgg16 -o new.weights.h5",
+)
 @click.argument("file", metavar="FILE")
 @target_options
 @click.option(

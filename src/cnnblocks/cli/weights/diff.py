@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from cnnblocks.weights import TableDifference, Tensor, TensorDifference
 
 
-@click.command(epilog="Example: cnnblocks weights diff old.h5 new.weights.h5 --atol 1e-6")
+@click.command(
+    short_help="Compare two weight files.",
+    epilog="Example: cnnblocks weights diff old.h5 new.weights.h5 --atol 1e-6",
+)
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--rtol", type=click.FloatRange(0), default=0.0, help="Relative tolerance.")

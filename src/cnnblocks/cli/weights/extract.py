@@ -7,7 +7,10 @@ import click
 from cnnblocks.cli.weights.view import chosen, optimizer_option
 
 
-@click.command(epilog="Example: cnnblocks weights extract model.h5 'conv2d*' -o conv.npz")
+@click.command(
+    short_help="Write tensors to a NumPy, CSV or text file.",
+    epilog="Example: cnnblocks weights extract model.h5 'conv2d*' -o conv.npz",
+)
 @click.argument("file")
 @click.argument("patterns", metavar="[PATTERN]...", nargs=-1)
 @click.option(

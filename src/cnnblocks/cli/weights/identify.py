@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Say which networks weight files fit.",
     help="Say which registered networks weight files fit, exactly or but for the head, with "
     f"width, classes and input shape.\n\n{FILES_HELP} Exit status: 0 if every file fits a "
     "network, 1 if one does not or only in more than one way, 2 on trouble.",

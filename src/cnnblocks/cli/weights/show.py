@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Show the tensors of weight files.",
     help=f"Show the tensors of weight files: names, layers, roles, shapes, dtypes.\n\n{FILES_HELP} "
     "No values are read. Several files come as a list, one line each.",
     epilog="Example: cnnblocks weights show model.h5 --pattern '*kernel*'",

@@ -17,6 +17,7 @@ _SUMMARIZED_ABOVE = 1000
 
 @click.command(
     "slice",
+    short_help="Print a slice of a tensor.",
     context_settings={"ignore_unknown_options": True},
     epilog="Example: cnnblocks weights slice model.h5 conv2d/kernel:0 '[:, :, 0, 3]'",
 )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Show what the values are like.",
     help="Show what the values of a weight file are like, and what is wrong with them: NaN, dead "
     f"filters, variances at zero.\n\n{FILES_HELP} Of several files, as the checkpoints of a run, "
     "it shows how far each layer moved from one to the next.",
