@@ -65,6 +65,7 @@ def AlexNet8(
     units: int = 2048,
     width: float = 1.0,
     freeze_statistics: bool = False,
+    batch_norm_momentum: float = 0.99,
 ) -> Any:
     """AlexNet with small kernels and batch normalization, for small images.
 
@@ -73,6 +74,8 @@ def AlexNet8(
         units: Units of each hidden Dense layer.
         width: Factor on the filters of the convolutions.
         freeze_statistics: Whether batch normalization always uses its moving statistics.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
     """
     for stage, filters in enumerate((96, 256), start=1):
         x = ConvBNRelu(
@@ -80,6 +83,7 @@ def AlexNet8(
             padding="valid",
             use_bias=True,
             freeze_statistics=freeze_statistics,
+            batch_norm_momentum=batch_norm_momentum,
             name=f"stage{stage}_conv",
             **frame.spatial,
         )(x)

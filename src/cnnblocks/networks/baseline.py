@@ -35,6 +35,7 @@ def Baseline(
     units: int = 128,
     width: float = 1.0,
     freeze_statistics: bool = False,
+    batch_norm_momentum: float = 0.99,
 ) -> Any:
     """One convolution with batch normalization, pooling and dropout, then two Dense layers.
 
@@ -43,12 +44,15 @@ def Baseline(
         units: Units of the hidden Dense layer.
         width: Factor on the filters of the convolution.
         freeze_statistics: Whether batch normalization always uses its moving statistics.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
     """
     x = ConvBNRelu(
         scaled(6, width),
         5,
         use_bias=True,
         freeze_statistics=freeze_statistics,
+        batch_norm_momentum=batch_norm_momentum,
         name="stage1_conv",
         **frame.spatial,
     )(x)

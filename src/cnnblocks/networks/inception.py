@@ -89,6 +89,7 @@ def Inception10(
     groups: int = 2,
     width: float = 1.0,
     freeze_statistics: bool = False,
+    batch_norm_momentum: float = 0.99,
 ) -> Any:
     """A small Inception network: a convolution, then groups of two uniform Inception blocks.
 
@@ -97,8 +98,15 @@ def Inception10(
         width: Factor on the filters of all convolutions; the first has 16 times this.
         freeze_statistics: Whether batch normalization always uses its moving statistics, so that
             its scale and offset alone learn.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
     """
-    arguments = {"use_bias": True, "freeze_statistics": freeze_statistics, **frame.spatial}
+    arguments = {
+        "use_bias": True,
+        "freeze_statistics": freeze_statistics,
+        "batch_norm_momentum": batch_norm_momentum,
+        **frame.spatial,
+    }
     filters = scaled(16, width)
     x = ConvBNRelu(filters, name="stem", **arguments)(x)
     for stage in range(1, groups + 1):

@@ -34,20 +34,30 @@ _PAPER = Paper(
     them, a global maximum, and logits scaled down so that a high learning rate is stable. It
     reaches in a minute on one card what ResNet-18 needs many for.""",
 )
-def ResNet9(x: Any, frame: Frame, *, width: float = 1.0, logit_scale: float = 0.125) -> Any:
+def ResNet9(
+    x: Any,
+    frame: Frame,
+    *,
+    width: float = 1.0,
+    logit_scale: float = 0.125,
+    batch_norm_momentum: float = 0.99,
+) -> Any:
     """ResNet-9: four convolutions, three with pooling, and two residual blocks.
 
     Args:
         width: Factor on the filters of all convolutions.
         logit_scale: Factor on the logits.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
     """
-    x = ConvBNRelu(scaled(64, width), name="stem", **frame.spatial)(x)
+    arguments = {"batch_norm_momentum": batch_norm_momentum, **frame.spatial}
+    x = ConvBNRelu(scaled(64, width), name="stem", **arguments)(x)
     for stage, filters in enumerate((128, 256, 512), start=1):
         channels = scaled(filters, width)
-        x = ConvBNRelu(channels, name=f"stage{stage}_conv", **frame.spatial)(x)
+        x = ConvBNRelu(channels, name=f"stage{stage}_conv", **arguments)(x)
         x = layers.MaxPooling2D(2, name=f"stage{stage}_pool", **frame.spatial)(x)
         if stage != 2:
-            x = ResnetBlock(channels, name=f"stage{stage}_block", **frame.spatial)(x)
+            x = ResnetBlock(channels, name=f"stage{stage}_block", **arguments)(x)
     if not frame.include_top:
         return x
     x = frame.global_pool(x, "max")
@@ -80,6 +90,7 @@ def ResNet18(
     width: float = 1.0,
     drop_path: float = 0.0,
     freeze_statistics: bool = False,
+    batch_norm_momentum: float = 0.99,
     classifier_regularizer: Any = "l2",
 ) -> Any:
     """ResNet-18: a convolution and eight residual blocks of two.
@@ -92,10 +103,13 @@ def ResNet18(
         drop_path: Rate at which the last block is skipped in training; it rises linearly from the
             first block, which is never skipped.
         freeze_statistics: Whether batch normalization always uses its moving statistics.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
         classifier_regularizer: Regularizer of the classifier's kernel; `"l2"` is that of Keras,
             0.01.
     """
-    x = _features(x, frame, stem, blocks, width, drop_path, freeze_statistics)
+    norm = {"freeze_statistics": freeze_statistics, "batch_norm_momentum": batch_norm_momentum}
+    x = _features(x, frame, stem, blocks, width, drop_path, norm)
     return _head(x, frame, classifier_regularizer)
 
 
@@ -118,6 +132,7 @@ def ResNet34(
     width: float = 1.0,
     drop_path: float = 0.0,
     freeze_statistics: bool = False,
+    batch_norm_momentum: float = 0.99,
     classifier_regularizer: Any = "l2",
 ) -> Any:
     """ResNet-34: a convolution and sixteen residual blocks of two.
@@ -130,10 +145,13 @@ def ResNet34(
         drop_path: Rate at which the last block is skipped in training; it rises linearly from the
             first block, which is never skipped.
         freeze_statistics: Whether batch normalization always uses its moving statistics.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
         classifier_regularizer: Regularizer of the classifier's kernel; `"l2"` is that of Keras,
             0.01.
     """
-    x = _features(x, frame, stem, blocks, width, drop_path, freeze_statistics)
+    norm = {"freeze_statistics": freeze_statistics, "batch_norm_momentum": batch_norm_momentum}
+    x = _features(x, frame, stem, blocks, width, drop_path, norm)
     return _head(x, frame, classifier_regularizer)
 
 
@@ -157,6 +175,7 @@ def ResNet50(
     width: float = 1.0,
     drop_path: float = 0.0,
     freeze_statistics: bool = False,
+    batch_norm_momentum: float = 0.99,
     classifier_regularizer: Any = "l2",
 ) -> Any:
     """ResNet-50: a convolution and sixteen bottleneck blocks of three.
@@ -172,10 +191,13 @@ def ResNet50(
         drop_path: Rate at which the last block is skipped in training; it rises linearly from the
             first block, which is never skipped.
         freeze_statistics: Whether batch normalization always uses its moving statistics.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
         classifier_regularizer: Regularizer of the classifier's kernel; `"l2"` is that of Keras,
             0.01.
     """
-    x = _features(x, frame, stem, blocks, width, drop_path, freeze_statistics, bottleneck=True)
+    norm = {"freeze_statistics": freeze_statistics, "batch_norm_momentum": batch_norm_momentum}
+    x = _features(x, frame, stem, blocks, width, drop_path, norm, bottleneck=True)
     return _head(x, frame, classifier_regularizer)
 
 
@@ -186,10 +208,10 @@ def _features(
     blocks: tuple[int, ...],
     width: float,
     drop_path: float,
-    freeze_statistics: bool,
+    norm: dict[str, Any],
     bottleneck: bool = False,
 ) -> Any:
-    arguments = {"freeze_statistics": freeze_statistics, **frame.spatial}
+    arguments = {**norm, **frame.spatial}
     x = _stem(x, stem, scaled(64, width), frame, arguments)
     last = max(sum(blocks) - 1, 1)
     done = 0

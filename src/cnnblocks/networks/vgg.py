@@ -38,6 +38,7 @@ def VGG11(
     dropout: float = 0.5,
     units: int = 4096,
     width: float = 1.0,
+    batch_norm_momentum: float = 0.99,
 ) -> Any:
     """VGG-11: eight convolutions in five blocks, and three Dense layers.
 
@@ -47,8 +48,11 @@ def VGG11(
         dropout: Share of values dropped after each hidden Dense layer.
         units: Units of each hidden Dense layer.
         width: Factor on the filters of the convolutions.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
     """
-    x = _features(x, frame, (1, 1, 2, 2, 2), "valid", use_batch_norm, block_dropout, width)
+    norm = {"use_batch_norm": use_batch_norm, "batch_norm_momentum": batch_norm_momentum}
+    x = _features(x, frame, (1, 1, 2, 2, 2), "valid", norm, block_dropout, width)
     return _head(x, frame, dropout, units)
 
 
@@ -72,6 +76,7 @@ def VGG11Small(
     dropout: float = 0.5,
     units: int = 4096,
     width: float = 0.25,
+    batch_norm_momentum: float = 0.99,
 ) -> Any:
     """VGG-11 with a quarter of the channels.
 
@@ -81,8 +86,11 @@ def VGG11Small(
         dropout: Share of values dropped after each hidden Dense layer.
         units: Units of each hidden Dense layer.
         width: Factor on the filters of VGG-11's convolutions.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
     """
-    x = _features(x, frame, (1, 1, 2, 2, 2), "valid", use_batch_norm, block_dropout, width)
+    norm = {"use_batch_norm": use_batch_norm, "batch_norm_momentum": batch_norm_momentum}
+    x = _features(x, frame, (1, 1, 2, 2, 2), "valid", norm, block_dropout, width)
     return _head(x, frame, dropout, units)
 
 
@@ -106,6 +114,7 @@ def VGG13(
     dropout: float = 0.2,
     units: int = 512,
     width: float = 1.0,
+    batch_norm_momentum: float = 0.99,
 ) -> Any:
     """VGG-13: ten convolutions in five blocks, and three Dense layers.
 
@@ -115,8 +124,11 @@ def VGG13(
         dropout: Share of values dropped after each hidden Dense layer.
         units: Units of each hidden Dense layer.
         width: Factor on the filters of the convolutions.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
     """
-    x = _features(x, frame, (2, 2, 2, 2, 2), "same", use_batch_norm, block_dropout, width)
+    norm = {"use_batch_norm": use_batch_norm, "batch_norm_momentum": batch_norm_momentum}
+    x = _features(x, frame, (2, 2, 2, 2, 2), "same", norm, block_dropout, width)
     return _head(x, frame, dropout, units)
 
 
@@ -141,6 +153,7 @@ def VGG16(
     dropout: float = 0.2,
     units: int = 512,
     width: float = 1.0,
+    batch_norm_momentum: float = 0.99,
 ) -> Any:
     """VGG-16: thirteen convolutions in five blocks, and three Dense layers.
 
@@ -153,8 +166,11 @@ def VGG16(
         dropout: Share of values dropped after each hidden Dense layer.
         units: Units of each hidden Dense layer.
         width: Factor on the filters of the convolutions.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
     """
-    x = _features(x, frame, (2, 2, 3, 3, 3), "same", use_batch_norm, block_dropout, width)
+    norm = {"use_batch_norm": use_batch_norm, "batch_norm_momentum": batch_norm_momentum}
+    x = _features(x, frame, (2, 2, 3, 3, 3), "same", norm, block_dropout, width)
     return _head(x, frame, dropout, units)
 
 
@@ -178,6 +194,7 @@ def VGG19(
     dropout: float = 0.2,
     units: int = 512,
     width: float = 1.0,
+    batch_norm_momentum: float = 0.99,
 ) -> Any:
     """VGG-19: sixteen convolutions in five blocks, and three Dense layers.
 
@@ -187,8 +204,11 @@ def VGG19(
         dropout: Share of values dropped after each hidden Dense layer.
         units: Units of each hidden Dense layer.
         width: Factor on the filters of the convolutions.
+        batch_norm_momentum: How much of its past a moving statistic keeps in each step; 0.9 suits
+            a training of a few hundred steps.
     """
-    x = _features(x, frame, (2, 2, 4, 4, 4), "same", use_batch_norm, block_dropout, width)
+    norm = {"use_batch_norm": use_batch_norm, "batch_norm_momentum": batch_norm_momentum}
+    x = _features(x, frame, (2, 2, 4, 4, 4), "same", norm, block_dropout, width)
     return _head(x, frame, dropout, units)
 
 
@@ -197,7 +217,7 @@ def _features(
     frame: Frame,
     num_convs: tuple[int, ...],
     pool_padding: str,
-    use_batch_norm: bool,
+    norm: dict[str, Any],
     block_dropout: float,
     width: float,
 ) -> Any:
@@ -205,11 +225,11 @@ def _features(
         x = VGGBlock(
             convs,
             scaled(filters, width),
-            use_batch_norm=use_batch_norm,
             dropout=block_dropout,
             pool_padding=pool_padding,
             use_bias=True,
             name=f"stage{stage}",
+            **norm,
             **frame.spatial,
         )(x)
     return x
