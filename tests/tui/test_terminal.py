@@ -26,6 +26,9 @@ class Terminal:
     def keys(self, *keys):
         self.run("send-keys", *keys)
 
+    def resize(self, width, height):
+        self.run("resize-window", "-x", str(width), "-y", str(height))
+
     def wait(self, text, seconds=40):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -39,7 +42,8 @@ class Terminal:
 @pytest.fixture
 def terminal(runs_dir):
     socket = f"cnnblocks-test-{os.getpid()}"
-    command = f"LC_ALL=C.UTF-8 {sys.executable} -m cnnblocks_tui --runs-dir {runs_dir}"
+    program = f"{sys.executable} -m cnnblocks_tui --runs-dir {runs_dir}"
+    command = f"env -u COLUMNS -u LINES LC_ALL=C.UTF-8 {program}"
     opened = Terminal(socket, f"{command}; sleep 60")
     yield opened
     opened.run("kill-server")
@@ -58,9 +62,9 @@ def test_start_type_read_resize_quit_and_the_run_lives(terminal, new_run, train_
     terminal.wait("No run fits the filter")
     terminal.keys("Escape")
     terminal.wait("▶ running")
-    terminal.run("resize-window", "-x", "50", "-y", "15")
+    terminal.resize(50, 15)
     terminal.wait("This window is 50x15.")
-    terminal.run("resize-window", "-x", "120", "-y", "30")
+    terminal.resize(120, 30)
     shown = terminal.wait("images/s")
     assert "20" in shown
     terminal.keys("?")

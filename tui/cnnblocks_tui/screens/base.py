@@ -112,7 +112,10 @@ class Place(Screen[Any]):
 
     def on_resize(self, event: Resize) -> None:
         small = event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT
+        back = self.has_class("-too-small") and not small
         self.set_class(small, "-too-small")
+        if back and self.focused is None:
+            self.call_after_refresh(self.focus_main)
 
     def in_background(self, work: Callable[..., Any], *arguments: Any, group: str) -> None:
         """Run a coroutine function beside the screen, in place of the group's one before."""
