@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,11 @@ def _check(options: dict[str, Any]) -> None:
     freeze = options.get("freeze")
     if freeze not in (None, *FREEZES):
         raise TrainingError(f"freeze must be one of {', '.join(FREEZES)}. Received: {freeze!r}")
+    if options.get("tensorboard") and not (find_spec("tensorboard") and find_spec("tensorflow")):
+        raise TrainingError(
+            "TensorBoard's files take the packages tensorboard and tensorflow, which are not both "
+            "installed. Install them with: pip install tensorboard tensorflow"
+        )
     every = options.get("checkpoint_every")
     if every is not None and every < 1:
         raise TrainingError(f"checkpoint_every must be at least 1. Received: {every}")

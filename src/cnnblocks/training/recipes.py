@@ -248,6 +248,20 @@ def recipe(network: str, name: str = "default", *, images: int = 50_000, size: i
 _PLAIN = {"alexnet", "vgg11", "vgg11_small", "nin", "googlenet"}
 """Networks without normalisation, which need more care at the start."""
 
+_NORMALISED = {
+    "alexnet8",
+    "baseline",
+    "inception10",
+    "resnet9",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "vgg13",
+    "vgg16",
+    "vgg19",
+}
+"""Networks with normalisation, whose moving statistics must settle within the training."""
+
 _SIGMOID = {"lenet", "lenet5"}
 
 
@@ -265,6 +279,8 @@ def _default(network: str, images: int, size: int) -> Recipe:
     if network in _PLAIN:
         care = {"learning_rate": 5e-4, "clip_norm": 1.0, "kernel_initializer": "he_normal"}
         return base.override(care)
+    if network in _NORMALISED and small:
+        return base.override({"network_args": {"batch_norm_momentum": 0.9}})
     return base
 
 
