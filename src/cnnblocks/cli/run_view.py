@@ -38,8 +38,10 @@ def foreground(run: "RunDirectory") -> Iterator[Callable[[str, dict[str, Any]], 
     from cnnblocks.cli.texts import event_line
 
     if not is_terminal():
-        epochs = run.config.get("epochs", 0)
-        yield lambda name, fields: _echo(event_line({"event": name, **fields}, epochs))
+        # Read anew every time: a run that is resumed may be given more epochs than it had.
+        yield lambda name, fields: _echo(
+            event_line({"event": name, **fields}, run.config.get("epochs", 0))
+        )
         return
     from rich.live import Live
 

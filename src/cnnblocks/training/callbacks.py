@@ -111,6 +111,7 @@ class Recorder(keras.callbacks.Callback):
         )
         self.session.update(
             epoch=self.progress.epoch,
+            epochs=self.recipe.epochs,
             step=self.first_step,
             steps=self.stream.steps,
             epoch_started=time.time(),
