@@ -32,12 +32,15 @@ def idle(app) -> bool:
 
 async def draw(pilot, name: str) -> None:
     await pilot.pause(0.4)
-    (IMAGES / f"{name}.svg").write_text(pilot.app.export_screenshot(title="cnnblocks-tui"))
+    # Some viewers drop the spaces at the start of a text unless they are told not to.
+    drawing = pilot.app.export_screenshot(title="cnnblocks-tui")
+    drawing = drawing.replace("<svg ", '<svg xml:space="preserve" ', 1)
+    (IMAGES / f"{name}.svg").write_text(drawing)
     print(f"drawn: docs/images/{name}.svg")
 
 
 async def main() -> None:
-    from textual.widgets import Input
+    from textual.widgets import Input, TabbedContent
 
     from cnnblocks_tui.app import CnnblocksApp
     from cnnblocks_tui.settings import load_settings
@@ -59,7 +62,8 @@ async def main() -> None:
         await draw(pilot, "run")
         await until(pilot, lambda: app.screen.feed.state == "finished")
         await pilot.press("v")
-        await until(pilot, lambda: idle(app) and app.screen.query_one("#classes").row_count > 0)
+        tabs = app.screen.query_one("#run-tabs", TabbedContent)
+        await until(pilot, lambda: tabs.active == "tab-results" and idle(app))
         await draw(pilot, "results")
         await pilot.press("escape")
         await until(pilot, lambda: app.screen.NAME == "runs")
