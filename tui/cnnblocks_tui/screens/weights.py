@@ -260,6 +260,9 @@ class WeightsScreen(Place):
         self.query_one("#weights-head", Static).update(text)
 
     def _show_file(self) -> None:
+        self.query_one("#file-text", Static).update(self._file_text())
+
+    def _file_text(self) -> Text:
         assert self.table is not None
         text = Text()
         text.append(f"{self.path}\n", style="bold")
@@ -280,7 +283,7 @@ class WeightsScreen(Place):
             text.append("training configuration\n", style="bold")
             text.append(json.dumps(training, indent=1, default=str)[:4000] + "\n")
         text.append("\nPress i to find the networks that it fits.", style="dim")
-        self.query_one("#file-text", Static).update(text)
+        return text
 
     def _show_tensor(self) -> None:
         tensor = self.tensor
@@ -576,8 +579,8 @@ class WeightsScreen(Place):
         except CnnblocksError as error:
             panel.update(str(error))
             return
-        self._show_file()
-        panel.update(Text.assemble(fits_text(answer), "\n", str(panel.render())))
+        if path == self.path:
+            panel.update(Text.assemble(fits_text(answer), "\n", self._file_text()))
 
     def action_export(self) -> None:
         tensor = self.tensor
@@ -678,14 +681,13 @@ def checkpoint_prefix(path: Path) -> Path:
     return path.with_suffix("") if path.suffix == ".index" else path
 
 
-def fits_text(answer: Any) -> Text:
+def fits_text(answer: dict[str, Any]) -> Text:
     """The networks that a file fits, as the engine found them."""
-    matches = answer.get("matches", []) if isinstance(answer, dict) else []
-    text = Text("Fits\n", style="bold")
-    if not matches:
+    text = Text.assemble(("Fits\n", "bold"))
+    if not answer["matches"]:
         text.append("No registered network has this structure.\n")
-    for match in matches:
-        how = "exactly" if match.get("exact", match.get("head", True)) is True else "but the head"
-        arguments = ", ".join(f"{k}={v}" for k, v in (match.get("arguments") or {}).items())
-        text.append(f"  {match.get('network', '?')} {how}  {arguments}\n")
+    for match in answer["matches"]:
+        arguments = ", ".join(f"{name}={value}" for name, value in match["arguments"].items())
+        text.append(f"  {match['network']}", style="bold")
+        text.append(f" {match['fit']}  {arguments}\n")
     return text
