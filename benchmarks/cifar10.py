@@ -1,57 +1,67 @@
-"""Recipe `default` against recipe `original` on CIFAR-10, as a folder of images.
+"""Recipe `default` against the courses' own settings on CIFAR-10, five epochs each.
 
-    python benchmarks/cifar10.py FOLDER            # FOLDER/{train,test}/<class>/*.jpg
-
-LeNet-5 learns from all training images, Inception-10 from 10,000 of them, each for 5 epochs.
+`python benchmarks/cifar10.py --data FOLDER` (`train/<class>/`, `test/<class>/`, or `cifar10` for
+Keras' download); about twenty minutes on two cores.
 """
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 
 import report
 
+from cnnblocks.backend import import_keras
+
 TRAININGS = (
-    ("lenet5", "default", None),
-    ("lenet5", "original", None),
-    ("inception10", "default", 10_000),
-    ("inception10", "original", 10_000),
+    ("lenet5", None, 0.463),
+    ("inception10", 10_000, None),
 )
+"""Network, how many training images, and what the courses' own code reached with all of them."""
 
 
-def train(network, recipe, images, options, runs_dir):
-    """Train in a process of its own; the result and the seconds it took in all."""
-    command = [sys.executable, "-m", "cnnblocks", "train", network, "--data", options.folder]
-    command += ["--recipe", recipe, "--epochs", str(options.epochs), "--seed", str(options.seed)]
-    command += ["--runs-dir", str(runs_dir), "--json"]
-    command += ["--train-images", str(images)] if images else []
-    start = time.perf_counter()
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(result.stdout), time.perf_counter() - start
-
-
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", help="folder with train/<class>/ and test/<class>/")
+    parser.add_argument("--data", required=True, help="a folder of images, or cifar10")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    parser.add_argument("--networks", nargs="+", choices=[entry[0] for entry in TRAININGS])
+    arguments = parser.parse_args()
+    import_keras()
     rows = []
-    with tempfile.TemporaryDirectory() as runs_dir:
-        for network, recipe, images in TRAININGS:
-            result, seconds = train(network, recipe, images, options, runs_dir)
-            metrics = result["test"]["metrics"]
-            row = [network, recipe, images or "all", options.epochs, f"{metrics['accuracy']:.4f}"]
-            rows.append([*row, f"{metrics['loss']:.4f}", seconds])
-            print(*rows[-1], file=sys.stderr, flush=True)
-    headers = ["network", "recipe", "training images", "epochs", "test accuracy", "test loss"]
-    body = report.table([*headers, "seconds in all"], rows)
-    body += "\n\nThe accuracy is that of all 10,000 test images, read once, after training."
-    report.write("cifar10", "CIFAR-10", body, arguments=[Path(options.folder).name])
+    for network, images, theirs in TRAININGS:
+        if arguments.networks and network not in arguments.networks:
+            continue
+        for recipe in ("default", "original"):
+            row = _train(network, recipe, arguments.data, images, arguments.epochs)
+            rows.append([*row, f"{theirs:.3f}" if theirs else ""])
+            print(*rows[-1], sep="  ", flush=True)
+    headers = (
+        *("network", "recipe", "training images", "epochs", "seconds"),
+        *("test accuracy", "the courses' own code, all images"),
+    )
+    note = (
+        "Seed 0. `default` holds out a tenth of the training images and keeps the best epoch by "
+        "validation loss; `original` validates on the test images, as the courses did, so its "
+        "figure is that of the best of five looks at them.\n\n"
+    )
+    report.write("cifar10", "CIFAR-10 in five epochs", note + report.table(headers, rows))
+
+
+def _train(network: str, recipe: str, data: str, images: int | None, epochs: int) -> list[str]:
+    import keras
+
+    import cnnblocks
+
+    keras.utils.clear_session()
+    with tempfile.TemporaryDirectory() as runs:
+        began = time.perf_counter()
+        run = cnnblocks.train(
+            network, data, recipe=recipe, images=images, epochs=epochs, runs_dir=runs
+        )
+        seconds = time.perf_counter() - began
+        tests = [event for event in run.events if event["event"] == "evaluation"]
+        used = run.config["data"]["splits"]["train"]
+        accuracy = tests[-1]["metrics"]["accuracy"]
+    return [network, recipe, f"{used:,}", str(epochs), f"{seconds:.0f}", f"{accuracy:.4f}"]
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ def choose(prepared):
 
     def choose(config):
         preprocessing = Preprocessing.from_dict(config.preprocessing)
-        stream = training_stream(prepared.dataset, config.recipe, preprocessing, config.seed)
+        stream = training_stream(
+            prepared.dataset, config.recipe, preprocessing, config.seed, prepared.team
+        )
         built.clear()
         return tuning.choose(config, prepared.devices, stream, build), list(built)
 
