@@ -55,7 +55,7 @@ def test_start_type_read_resize_quit_and_the_run_lives(terminal, new_run, train_
     terminal.keys("Enter")
     terminal.wait("validation")
     terminal.keys("Escape")
-    terminal.wait("s Stop")
+    terminal.wait("n New")
     terminal.keys("/")
     terminal.wait("f1 Help")
     terminal.keys("!vgg")
