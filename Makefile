@@ -29,7 +29,7 @@ test-backends: $(VENV)/.ready-backends
 bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/train.py --short
-	$(BIN)/python benchmarks/weights.py --short
+	$(BIN)/python benchmarks/weights.py --tensors 50
 	$(BIN)/python benchmarks/data.py --short
 
 screenshots: $(VENV)/.ready-dev
