@@ -23,15 +23,11 @@ from cnnblocks.weights.diff import (
 )
 from cnnblocks.weights.errors import WeightFileError
 from cnnblocks.weights.extract import ExtractError, extract
-from cnnblocks.weights.identification import Candidate, Identification, identify
 from cnnblocks.weights.opening import open
 from cnnblocks.weights.pairing import Pairing, Pairs, pair
 from cnnblocks.weights.passes import Cancelled
-from cnnblocks.weights.planning import AmbiguousWeightsError, WeightsMismatchError, plan
-from cnnblocks.weights.report import LoadReport
 from cnnblocks.weights.slicing import SliceError
 from cnnblocks.weights.statistics import TensorStatistics, histogram, statistics
-from cnnblocks.weights.structure import Structure, table_structure
 from cnnblocks.weights.table import ROLES, Layer, Tensor, Totals, WeightTable
 
 __all__ = [
@@ -71,14 +67,30 @@ __all__ = [
     "table_structure",
 ]
 
-# These touch Keras, and the room itself must not, so they come only when asked for.
-_IN_LOAD = ("load_weights", "model_structure")
+# What a look into a file does not need comes when it is asked for; `load` touches Keras besides.
+_HOMES = {
+    "AmbiguousWeightsError": "planning",
+    "Candidate": "identification",
+    "Identification": "identification",
+    "LoadReport": "report",
+    "Structure": "structure",
+    "WeightsMismatchError": "planning",
+    "identify": "identification",
+    "load_weights": "load",
+    "model_structure": "load",
+    "plan": "planning",
+    "table_structure": "structure",
+}
 
 if TYPE_CHECKING:
+    from cnnblocks.weights.identification import Candidate, Identification, identify
     from cnnblocks.weights.load import load_weights, model_structure
+    from cnnblocks.weights.planning import AmbiguousWeightsError, WeightsMismatchError, plan
+    from cnnblocks.weights.report import LoadReport
+    from cnnblocks.weights.structure import Structure, table_structure
 
 
 def __getattr__(name: str) -> Any:
-    if name in _IN_LOAD:
-        return getattr(import_module("cnnblocks.weights.load"), name)
+    if name in _HOMES:
+        return getattr(import_module(f"cnnblocks.weights.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'cnnblocks.weights' has no attribute {name!r}")
