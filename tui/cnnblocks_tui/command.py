@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 @click.option("--ascii", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--reduced-motion", is_flag=True, help="Nothing moves by itself.")
 @click.option("--serve", is_flag=True, help="Serve it to a browser on this machine.")
-@click.option("--port", default=8000, show_default=True, help="Port of --serve.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    default=8000,
+    show_default=True,
+    help="Port of --serve.",
+)
 @click.option("--print-keymap", is_flag=True, help="Print a keys.toml to start from.")
 @click.version_option(__version__, prog_name="cnnblocks-tui")
 def cnnblocks_tui(
@@ -52,7 +58,9 @@ def cnnblocks_tui(
 
             kind_of(path)
         if serve:
-            _serve([argument for argument in sys.argv[1:] if argument != "--serve"], port)
+            from cnnblocks_tui.serving import serve as serve_program
+
+            serve_program([word for word in sys.argv[1:] if word != "--serve"], port)
             return
         settings = load_settings(
             theme=theme, ascii=ascii, reduced_motion=reduced_motion, runs_dir=runs_dir
@@ -71,12 +79,3 @@ def _run(settings: "Settings", path: Path | None) -> None:
     app = CnnblocksApp(settings, path)
     app.run()
     sys.exit(app.return_code or 0)
-
-
-def _serve(arguments: list[str], port: int) -> None:
-    import shlex
-
-    from textual_serve.server import Server
-
-    command = shlex.join([sys.executable, "-m", "cnnblocks_tui", *arguments])
-    Server(command, host="127.0.0.1", port=port, title="cnnblocks").serve()
