@@ -28,6 +28,7 @@ OWNERS = {
     "runs": ["cnnblocks_tui.screens.runs:RunsScreen"],
     "run": ["cnnblocks_tui.screens.run:RunScreen"],
     "weights": ["cnnblocks_tui.screens.weights:WeightsScreen"],
+    "layers": ["cnnblocks_tui.screens.layers:LayersScreen"],
     "diff": ["cnnblocks_tui.screens.diff:DiffScreen"],
     "predict": ["cnnblocks_tui.screens.predict:PredictScreen"],
     "chart": ["cnnblocks_tui.widgets.chart:Chart"],

@@ -89,7 +89,16 @@ async def test_a_run_from_the_form_to_the_prediction(open_app, wait_for, press_t
         assert run.status.epoch == 2 and len(run.history) == 2
         assert {c.name for c in run.checkpoints} >= {"epoch-0001", "epoch-0002"}
 
-        await pilot.press("right_square_bracket", "right_square_bracket", "right_square_bracket")
+        await pilot.press("m")
+        await wait_for(pilot, "stage1_conv", LONG)
+        await pilot.press("escape")
+        app.show_weights(run.path / "model.keras")
+        await wait_for(pilot, "keras3 ")
+        await pilot.press("m")
+        await wait_for(pilot, "model.keras  44,426 parameters", LONG)
+        await pilot.press("escape", "2")
+        app.show_run(run.path)
+
         await pilot.press("v")
         await wait_for(pilot, "images of 0 taken for 0", LONG)
 

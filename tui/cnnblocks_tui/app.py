@@ -143,6 +143,12 @@ class CnnblocksApp(App[None]):
             self._pop_to_base()
             screen.open_file(path)
 
+    def show_layers(self, model: Path) -> None:
+        """Show the layers of a model file, or of a run's network."""
+        from cnnblocks_tui.screens.layers import LayersScreen
+
+        self.push_screen(LayersScreen(model))
+
     def show_diff(self, first: Path, second: Path) -> None:
         """Compare two weight files."""
         from cnnblocks_tui.screens.diff import DiffScreen

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "recipe": ("default", "original"),
+    "recipe": ("default", "original", "speedrun"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16", "auto"),
     "keep": ("best", "last"),
     "freeze": ("none", "backbone"),

@@ -31,6 +31,7 @@ STATE_COLORS = {
     "interrupted": "warning",
     "unreadable": "error",
 }
+ALIVE = ("running", "stopping")
 _MOST_POINTS = 20_000
 _MOST_LINES = 2_000
 
@@ -147,13 +148,18 @@ class RunFeed:
             self._take(event)
         return bool(events)
 
+    @property
+    def alive(self) -> bool:
+        """Whether a process is at work on it."""
+        return self.state in ALIVE
+
     def process_use(self) -> tuple[str, ...]:
         """The training process' share of the processor and its memory, in words."""
         return self._use
 
     def _measure_process(self) -> tuple[str, ...]:
         pid, here = self.status.pid, self.status.host == socket.gethostname()
-        if pid is None or not here or self.state not in ("running", "stopping"):
+        if pid is None or not here or not self.alive:
             return ()
         import psutil
 

@@ -19,6 +19,7 @@ _HOMES = {
     "plot_curves": "cnnblocks.analysis.curves",
     "estimate_requirements": "cnnblocks.analysis.requirements",
     "summarize": "cnnblocks.analysis.summary",
+    "summarize_file": "cnnblocks.analysis.saved_model",
 }
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "plot_curves",
     "estimate_requirements",
     "summarize",
+    "summarize_file",
 ]
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from cnnblocks.analysis.explanation import explain
     from cnnblocks.analysis.layer_table import LayerTable, Row
     from cnnblocks.analysis.requirements import Requirements, estimate_requirements
+    from cnnblocks.analysis.saved_model import summarize_file
     from cnnblocks.analysis.summary import summarize
 
 

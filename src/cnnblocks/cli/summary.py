@@ -62,19 +62,18 @@ def summary(
     of its outputs.
     """
     _check_formats(as_json, as_csv, as_markdown, layer)
+    from cnnblocks import analysis
     from cnnblocks.backend import import_keras
 
     import_keras(backend)
     if Path(model).suffix in (".keras", ".h5", ".hdf5"):
         _refuse_network_options(num_classes, network_args)
-        table = _table_of_file(Path(model), input_shape, batch_size)
+        table = analysis.summarize_file(model, batch_size, input_shape)
     else:
         given = {} if num_classes is None else {"num_classes": num_classes}
         table = _table_of_network(model, input_shape, batch_size, {**given, **network_args})
     if layer:
-        from cnnblocks.analysis import explain
-
-        click.echo(explain(table, layer))
+        click.echo(analysis.explain(table, layer))
     elif as_json:
         print_json(table.to_json())
     elif as_csv:
@@ -114,28 +113,6 @@ def _table_of_network(
         name, input_shape=input_shape, data_format="channels_last", **arguments
     )
     return analysis.summarize(model, batch_size=batch_size)
-
-
-def _table_of_file(path: Path, input_shape: tuple | None, batch_size: int) -> "LayerTable":
-    import keras
-
-    from cnnblocks import analysis
-    from cnnblocks.networks.errors import keras_reason
-
-    if not path.is_file():
-        raise analysis.AnalysisError(f"There is no file {path}.")
-    if path.name.endswith(".weights.h5"):
-        raise analysis.AnalysisError(
-            f"{path} holds weights without the model they belong to. See them with: "
-            f"cnnblocks weights show {path}"
-        )
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:
-        # Keras raises whatever its readers meet in a damaged or foreign file.
-        reason = keras_reason(error)
-        raise analysis.AnalysisError(f"Keras cannot load a model from {path}. {reason}") from error
-    return analysis.summarize(model, batch_size=batch_size, input_shape=input_shape)
 
 
 def _print_table(table: "LayerTable", depth: int | None) -> None:

@@ -1,5 +1,6 @@
 """Facts and layer tables of networks and of model files."""
 
+from pathlib import Path
 from typing import Any
 
 from cnnblocks.engine.registry import Context, method
@@ -30,3 +31,19 @@ def summarize_network(
     arguments = {"input_shape": shape, "num_classes": num_classes, **(network_args or {})}
     model = networks.outline(network, **arguments)
     return analysis.summarize(model, batch_size=batch_size).to_json()
+
+
+@method("models.summary")
+def summarize_model(context: Context, model: str, batch_size: int = 1) -> dict:
+    """The layer table of a model file (`.keras` or `.h5`), or of a run's network."""
+    from cnnblocks import analysis
+
+    if not Path(model).is_dir():
+        return analysis.summarize_file(model, batch_size=batch_size).to_json()
+    from cnnblocks.runs import RunDirectory
+    from cnnblocks.training.config import TrainingConfig
+    from cnnblocks.training.preparation import build_model
+
+    config = TrainingConfig.from_dict(RunDirectory.open(Path(model)).config)
+    network = build_model(config, outline=True)
+    return analysis.summarize(network, batch_size=batch_size).to_json()

@@ -1,7 +1,7 @@
 """The networks: their stories, their layers, their pictures."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -272,23 +272,8 @@ class NetworksScreen(Place):
         )
 
     def action_export(self) -> None:
-        if self.network not in self.tables:
-            return
-
-        def write(answer: str | None) -> None:
-            if not answer:
-                return
-            path = Path(answer).expanduser()
-            rows = self.tables[str(self.network)]["rows"]
-            try:
-                path.write_text(as_csv(rows) if path.suffix == ".csv" else as_markdown(rows))
-            except OSError as error:
-                self.notify(f"{path} cannot be written: {error.strerror}", severity="error")
-            else:
-                self.notify(f"Written to {path}")
-
-        target = str(Path.cwd() / f"{self.network}.md")
-        self.app.push_screen(Ask("Write the layer table to", target, ".md or .csv"), write)
+        if self.network in self.tables:
+            write_table(self, self.tables[str(self.network)]["rows"], str(self.network))
 
     def action_find_weights(self) -> None:
         runs = [run for run in reversed(self.app.runs.poll()) if run.network == self.network]
@@ -307,6 +292,24 @@ class NetworksScreen(Place):
                 self.app.show_weights(Path(path))
 
         self.app.push_screen(Choose(f"Open which weights of {self.network}?", files), show)
+
+
+def write_table(screen: Place, rows: Sequence[Facts], name: str) -> None:
+    """Ask where a layer table shall go, and write it there as Markdown or CSV."""
+
+    def write(answer: str | None) -> None:
+        if not answer:
+            return
+        path = Path(answer).expanduser()
+        try:
+            path.write_text(as_csv(rows) if path.suffix == ".csv" else as_markdown(rows))
+        except OSError as error:
+            screen.notify(f"{path} cannot be written: {error.strerror}", severity="error")
+        else:
+            screen.notify(f"Written to {path}")
+
+    target = str(Path.cwd() / f"{name}.md")
+    screen.app.push_screen(Ask("Write the layer table to", target, ".md or .csv"), write)
 
 
 def paper_text(entry: Facts) -> str:

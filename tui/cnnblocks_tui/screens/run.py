@@ -1,6 +1,7 @@
 """One run as it goes on: progress, curves, console, warnings, results, configuration."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -174,7 +175,7 @@ class RunScreen(Place):
     def _progress(self, width: int) -> Text:
         status = self.feed.status
         within = status.step / status.steps if status.steps else 0.0
-        alive = self.feed.state in ("running", "stopping")
+        alive = self.feed.alive
         under_way = min(status.epoch + 1, status.epochs) if alive else status.epoch
         left = f"{wording.duration(status.seconds_left)} left" if alive else self._spent()
         labels = f" epoch {under_way}/{status.epochs} "
@@ -209,8 +210,10 @@ class RunScreen(Place):
                 f"best {wording.number(status.best.get('value'))} "
                 f"in epoch {status.best.get('epoch')}"
             )
-        machine = [f"{wording.count(status.images_per_second)} images/s"]
-        if status.learning_rate is not None:
+        machine = []
+        if self.feed.alive:
+            machine.append(f"{wording.count(status.images_per_second)} images/s")
+        if self.feed.alive and status.learning_rate is not None:
             machine.append(f"rate {status.learning_rate:.3g}")
         machine += _machine_use(self.feed)
         machine.append(self._view_words())
@@ -456,13 +459,14 @@ class RunScreen(Place):
         if chosen is None or not others:
             self.notify("Comparing needs two checkpoints: train with one kept every epoch.")
             return
-        options = [(str(entry.weights), f"{entry.name}  epoch {entry.epoch}") for entry in others]
+        options = [(str(entry.weights), _checkpoint_words(entry)) for entry in others]
 
         def compare(other: str | None) -> None:
             if other:
                 self.app.show_diff(Path(other), chosen.weights)
 
-        before = [e for e in others if e.epoch is not None and e.epoch < (chosen.epoch or 0)]
+        limit = math.inf if chosen.epoch is None else chosen.epoch
+        before = [e for e in others if e.epoch is not None and e.epoch < limit]
         nearest = str(before[-1].weights) if before else None
         self.app.push_screen(Choose(f"Compare {chosen.name} with", options, nearest), compare)
 
@@ -495,6 +499,9 @@ class RunScreen(Place):
 
     def action_predict(self) -> None:
         self.app.show_predict(self.path)
+
+    def action_layers(self) -> None:
+        self.app.show_layers(self.path)
 
     def action_note(self) -> None:
         run = self.feed.run
@@ -563,7 +570,7 @@ def _machine_use(feed: RunFeed) -> list[str]:
     for gpu in feed.latest.get("gpu") or []:
         use, memory = gpu.get("use"), gpu.get("memory")
         facts.append(f"GPU {wording.percent(use)}, its memory {wording.percent(memory)}")
-    return facts if feed.state in ("running", "stopping") else []
+    return facts if feed.alive else []
 
 
 def _newest(directory: Path) -> Path | None:
@@ -577,6 +584,12 @@ def _newest(directory: Path) -> Path | None:
 def _has(feed: RunFeed, metric: str, grain: str) -> bool:
     curve = feed.curves.get((metric, grain))
     return curve is not None and len(curve) > 1
+
+
+def _checkpoint_words(checkpoint: Checkpoint) -> str:
+    epoch = checkpoint.epoch
+    named = epoch is None or checkpoint.name.startswith("epoch-")
+    return checkpoint.name if named else f"{checkpoint.name}  epoch {epoch}"
 
 
 def _short(path: Path) -> str:

@@ -14,7 +14,7 @@ from cnnblocks.errors import CnnblocksError
 from cnnblocks.runs import RunDirectory, RunSummary
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
-from cnnblocks_tui.readings import STATE_SIGNS, matches
+from cnnblocks_tui.readings import ALIVE, STATE_SIGNS, matches
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.dialogs import Ask, Confirm
 from cnnblocks_tui.screens.polling import poll_every
@@ -39,6 +39,10 @@ def _best(run: RunSummary) -> float:
     return max(run.accuracies, default=float(best) if isinstance(best, int | float) else -1.0)
 
 
+def _speed(run: RunSummary) -> float | None:
+    return run.images_per_second if run.state in ALIVE else None
+
+
 COLUMNS = (
     Column("mark", " ", 1, lambda run: run.id),
     Column("state", "state", 13, lambda run: run.state),
@@ -49,7 +53,7 @@ COLUMNS = (
     Column("left", "left", 9, lambda run: run.seconds_left or 0.0),
     Column("curve", "accuracy", 8, _best),
     Column("data", "data", 14, lambda run: run.data),
-    Column("speed", "images/s", 8, lambda run: run.images_per_second or 0.0),
+    Column("speed", "images/s", 8, lambda run: _speed(run) or 0.0),
     Column("id", "run", 28, lambda run: run.id),
     Column("note", "note", 24, lambda run: run.note),
 )
@@ -231,7 +235,7 @@ class RunsScreen(Place):
         return run.data or "?"
 
     def _cell_speed(self, run: RunSummary) -> str:
-        return wording.count(run.images_per_second)
+        return wording.count(_speed(run))
 
     def _cell_id(self, run: RunSummary) -> str:
         return run.id
@@ -249,8 +253,8 @@ class RunsScreen(Place):
             lines.append(Text(run.problem or run.reason))
         facts = [f"{run.network} on {run.data}", f"epoch {self._cell_epoch(run)}"]
         facts = [] if run.problem else facts
-        if run.images_per_second:
-            facts.append(f"{wording.count(run.images_per_second)} images/s")
+        if _speed(run):
+            facts.append(f"{wording.count(_speed(run))} images/s")
         if run.best:
             facts.append(
                 f"best {run.best.get('metric')} {wording.number(run.best.get('value'))} "

@@ -35,6 +35,7 @@ BARS = {
     "zeros": "share of zeros",
     "bad": "NaN and infinite values",
 }
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _BINS = 80
 
 
@@ -553,6 +554,14 @@ class WeightsScreen(Place):
         place = self._siblings.index(self.path) + step
         if 0 <= place < len(self._siblings):
             self.in_background(self._open, self._siblings[place], True, group="open")
+
+    def action_layers(self) -> None:
+        if self.path is None:
+            return
+        if self.path.suffix not in MODEL_SUFFIXES or self.path.name.endswith(".weights.h5"):
+            self.notify("This file holds weights alone. A .keras file holds its model, too.")
+            return
+        self.app.show_layers(self.path)
 
     def action_bars(self) -> None:
         tabs = self.query_one("#weights-tabs", TabbedContent)
