@@ -15,7 +15,11 @@ from cnnblocks_tui.settings import keymap_template, load_settings
 
 OWNERS = {
     "app": ["cnnblocks_tui.app:CnnblocksApp"],
-    "list": ["cnnblocks_tui.widgets.lists:Table", "cnnblocks_tui.widgets.lists:Outline"],
+    "list": [
+        "cnnblocks_tui.widgets.lists:Table",
+        "cnnblocks_tui.widgets.lists:Outline",
+        "cnnblocks_tui.widgets.lists:Choices",
+    ],
     "tabs": [
         "cnnblocks_tui.screens.run:RunScreen",
         "cnnblocks_tui.screens.weights:WeightsScreen",

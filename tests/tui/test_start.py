@@ -18,7 +18,7 @@ async def main():
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         print([m for m in ("tensorflow", "jax", "torch", "keras", "h5py", "numpy", "matplotlib",
-                           "textual_fspicker", "sklearn") if m in sys.modules])
+                           "sklearn") if m in sys.modules])
 asyncio.run(main())
 """
 

@@ -9,7 +9,8 @@ from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 
-from cnnblocks.runs import RunLister
+from cnnblocks.errors import CnnblocksError
+from cnnblocks.runs import RunLister, RunSummary
 from cnnblocks_tui.actions import ACTIONS, Action, bindings
 from cnnblocks_tui.engine_client import EngineClient
 from cnnblocks_tui.places import ViewState, log_path
@@ -171,6 +172,13 @@ class CnnblocksApp(App[None]):
         if isinstance(screen, PredictScreen):
             self._pop_to_base()
             screen.open_model(model)
+
+    def known_runs(self) -> list[RunSummary]:
+        """The runs, newest first; none where they cannot be listed."""
+        try:
+            return self.runs.poll()[::-1]
+        except CnnblocksError:
+            return []
 
     def background_status(self) -> str:
         """What the bar on top says at its right end."""

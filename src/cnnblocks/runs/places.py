@@ -6,6 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
+from cnnblocks.runs.errors import RunError
 from cnnblocks.runs.events import EventTail, EventWriter
 
 CONFIG = "config.json"
@@ -43,16 +44,25 @@ def index_path() -> Path:
 
 
 def is_run(path: str | os.PathLike) -> bool:
-    """Whether a directory is a run's, readable or not."""
-    return (Path(path) / CONFIG).is_file()
+    """Whether a directory is a run's; one that may not be looked into is not."""
+    try:
+        return (Path(path) / CONFIG).is_file()
+    except PermissionError:
+        return False
 
 
 def runs_in(runs_dir: str | os.PathLike) -> list[Path]:
-    """The run directories in a directory, in the order of their names (which begin with a time)."""
+    """The run directories in a directory, in the order of their names (which begin with a time).
+
+    Raises:
+        RunError: The directory is there and may not be read.
+    """
     try:
         entries = sorted(Path(runs_dir).iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise RunError(f"The runs in {runs_dir} cannot be listed: {error.strerror}.") from error
     return [path for path in entries if path.name[0] != "." and is_run(path)]
 
 

@@ -1,7 +1,6 @@
-"""Small questions: yes or no, a line of text, one of several, a file."""
+"""Small questions: yes or no, a line of text, one of several."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
@@ -10,6 +9,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList, SelectionList
 from textual.widgets.option_list import Option
+
+from cnnblocks_tui.widgets.lists import Choices
 
 Answer = TypeVar("Answer")
 
@@ -101,7 +102,7 @@ class Choose(Dialog[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(self.question)
-            yield OptionList(*(Option(text, id=f"o{n}") for n, (_, text) in self._numbered()))
+            yield Choices(*(Option(text, id=f"o{n}") for n, (_, text) in self._numbered()))
 
     def on_mount(self) -> None:
         values = [value for value, _ in self.options]
@@ -143,22 +144,3 @@ class ChooseSeveral(Dialog[list[str]]):
 
     def on_button_pressed(self) -> None:
         self.dismiss(list(self.query_one(SelectionList).selected))
-
-
-def open_file_dialog(title: str, start: Path) -> ModalScreen[Path | None]:
-    """A dialog that browses for a file that exists."""
-    from textual_fspicker import FileOpen
-
-    return FileOpen(_existing(start), title=title)
-
-
-def directory_dialog(title: str, start: Path) -> ModalScreen[Path | None]:
-    """A dialog that browses for a directory."""
-    from textual_fspicker import SelectDirectory
-
-    return SelectDirectory(_existing(start), title=title)
-
-
-def _existing(path: Path) -> Path:
-    """The directory itself, or the nearest one above it that is there."""
-    return next(place for place in (path, *path.absolute().parents) if place.is_dir())

@@ -276,7 +276,7 @@ class NetworksScreen(Place):
             write_table(self, self.tables[str(self.network)]["rows"], str(self.network))
 
     def action_find_weights(self) -> None:
-        runs = [run for run in reversed(self.app.runs.poll()) if run.network == self.network]
+        runs = [run for run in self.app.known_runs() if run.network == self.network]
         files = [
             (str(path), f"{run.id}  {path.name}")
             for run in runs

@@ -16,7 +16,7 @@ from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.fields import CHOICES, HINTS, FieldError, Kind
 from cnnblocks_tui.screens.base import Place
-from cnnblocks_tui.screens.dialogs import directory_dialog, open_file_dialog
+from cnnblocks_tui.screens.browse import Browse
 from cnnblocks_tui.screens.run import RunScreen
 from cnnblocks_tui.widgets.pick import Pick
 from cnnblocks_tui.widgets.pixels import Pixels
@@ -396,13 +396,17 @@ class NewRunScreen(Place):
 
     def action_browse(self) -> None:
         focused = self.focused
-        start = Path(self._text("data")).expanduser()
         if focused is not None and focused.id == "field-weights":
-            dialog = open_file_dialog("Start from which weights?", Path.cwd())
+            dialog = Browse("Start from which weights?", self._nearby("weights"))
             self.app.push_screen(dialog, lambda path: self._browsed("weights", path))
         else:
-            dialog = directory_dialog("A folder of images", start if start.is_dir() else Path.cwd())
+            dialog = Browse("A folder with a folder of images a class", self._nearby("data"), True)
             self.app.push_screen(dialog, lambda path: self._browsed("data", path))
+
+    def _nearby(self, name: str) -> Path:
+        """The folder that a field's path names, or the working directory."""
+        path = Path(self._text(name)).expanduser()
+        return path if path.is_absolute() else Path.cwd()
 
     def _browsed(self, name: str, path: Path | None) -> None:
         if path is not None:

@@ -15,8 +15,10 @@ from cnnblocks.errors import CnnblocksError
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.screens.base import Place
-from cnnblocks_tui.screens.dialogs import Choose, directory_dialog, open_file_dialog
+from cnnblocks_tui.screens.browse import Browse
+from cnnblocks_tui.screens.dialogs import Choose
 from cnnblocks_tui.screens.run import step_tab
+from cnnblocks_tui.widgets.lists import Choices
 from cnnblocks_tui.widgets.pixels import Pixels, tiled
 
 if TYPE_CHECKING:
@@ -48,13 +50,13 @@ class PredictScreen(Place):
         yield Static(id="predict-head")
         with Horizontal():
             with Vertical(id="predict-left"):
-                yield OptionList(id="images")
+                yield Choices(id="images")
             with Vertical(id="predict-right"), TabbedContent(id="predict-tabs"):
                 with TabPane("Classes", id="tab-classes"), Container(id="verdict"):
                     yield Pixels(id="image", empty="Press a to add an image or a folder of images.")
                     yield Static(id="classes-panel")
                 with TabPane("Feature maps", id="tab-maps"), Horizontal(id="maps-row"):
-                    yield OptionList(id="stage")
+                    yield Choices(id="stage")
                     yield Pixels(id="maps", empty="Choose a model and an image first.")
 
     def on_mount(self) -> None:
@@ -199,7 +201,7 @@ class PredictScreen(Place):
         self.query_one("#predict-tabs", TabbedContent).active = "tab-maps"
 
     def action_open(self) -> None:
-        runs = [run for run in reversed(self.app.runs.poll()) if run.epoch]
+        runs = [run for run in self.app.known_runs() if run.epoch]
         options = [(str(run.path), f"{run.id}  {run.state}") for run in runs][:50]
         options.append(("", "a model file …"))
 
@@ -207,7 +209,7 @@ class PredictScreen(Place):
             if choice:
                 self.open_model(Path(choice))
             elif choice == "":
-                dialog = open_file_dialog("Which model file?", Path.cwd())
+                dialog = Browse("Which model file?", Path.cwd())
                 self.app.push_screen(dialog, lambda path: self._take_model(path))
 
         self.app.push_screen(Choose("Classify with which model?", options), choose)
@@ -221,9 +223,9 @@ class PredictScreen(Place):
 
         def choose(choice: str | None) -> None:
             if choice == "file":
-                self.app.push_screen(open_file_dialog("Which image?", start), self._add)
+                self.app.push_screen(Browse("Which image?", start), self._add)
             elif choice == "folder":
-                self.app.push_screen(directory_dialog("Which folder?", start), self._add)
+                self.app.push_screen(Browse("Which folder?", start, folders=True), self._add)
 
         options = [("file", "one image"), ("folder", "a folder of images")]
         self.app.push_screen(Choose("Add what?", options), choose)

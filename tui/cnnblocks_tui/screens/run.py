@@ -426,7 +426,7 @@ class RunScreen(Place):
 
     def action_overlay(self) -> None:
         shown = {feed.path for feed in self.feeds}
-        others = [run for run in reversed(self.app.runs.poll()) if run.path not in shown]
+        others = [run for run in self.app.known_runs() if run.path not in shown]
         options = [(str(run.path), f"{run.id}  {run.state}") for run in others if matches(run, "")][
             :50
         ]

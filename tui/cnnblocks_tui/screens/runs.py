@@ -74,6 +74,7 @@ class RunsScreen(Place):
     def __init__(self) -> None:
         super().__init__()
         self._runs: list[RunSummary] = []
+        self._problem = ""
         self._shown: dict[str, tuple[Any, ...]] = {}
         self._columns: list[Column] = []
         self.marked: list[Path] = []
@@ -90,7 +91,7 @@ class RunsScreen(Place):
             self.query_one(Input).remove_class("-idle")
         self.app.runs.everywhere = bool(self.view.get("everywhere"))
         self.query_one(Table).focus()
-        poll_every(self, EVERY, lambda: self.app.runs.poll(), self.show)
+        poll_every(self, EVERY, self._read, self.show)
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self._redraw)
@@ -101,6 +102,16 @@ class RunsScreen(Place):
 
     def focus_main(self) -> None:
         self.query_one(Table).focus()
+
+    def _read(self) -> list[RunSummary]:
+        """In a thread: the runs as they are now."""
+        try:
+            found = self.app.runs.poll()
+        except CnnblocksError as error:
+            self._problem = str(error)
+            return []
+        self._problem = ""
+        return found
 
     def show(self, runs: list[RunSummary]) -> None:
         """Show these runs; only what changed is drawn again."""
@@ -145,6 +156,8 @@ class RunsScreen(Place):
         self._show_detail()
 
     def _nothing(self) -> str:
+        if self._problem:
+            return self._problem
         if self._runs:
             return "No run fits the filter. Press escape to clear it."
         return f"No runs yet in {self.app.runs.runs_dir}.\nPress n to train a network."

@@ -18,10 +18,11 @@ from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.opening import OpeningError, kind_of, weight_files
 from cnnblocks_tui.screens.base import Place
-from cnnblocks_tui.screens.dialogs import Ask, Choose, open_file_dialog
+from cnnblocks_tui.screens.browse import Browse
+from cnnblocks_tui.screens.dialogs import Ask, Choose
 from cnnblocks_tui.screens.run import step_tab
 from cnnblocks_tui.widgets.chart import Chart, Series
-from cnnblocks_tui.widgets.lists import Outline, Table
+from cnnblocks_tui.widgets.lists import Choices, Outline, Table
 from cnnblocks_tui.widgets.pixels import Pixels, tiled
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class WeightsScreen(Place):
     def compose_body(self) -> ComposeResult:
         with Vertical(id="weights-start"):
             yield Static(id="start-text")
-            yield OptionList(id="recent")
+            yield Choices(id="recent")
         with Vertical(id="weights-main"):
             yield Static(id="weights-head")
             with Horizontal():
@@ -465,7 +466,7 @@ class WeightsScreen(Place):
 
     def action_open(self) -> None:
         start = self.path.parent if self.path is not None else Path.cwd()
-        self.app.push_screen(open_file_dialog("Open a weight file", start), self._opened)
+        self.app.push_screen(Browse("Open a weight file", start), self._opened)
 
     def _opened(self, path: Path | None) -> None:
         if path is None:
@@ -492,7 +493,7 @@ class WeightsScreen(Place):
             if choice:
                 self.app.show_diff(Path(choice), mine)
             elif choice == "":
-                dialog = open_file_dialog(f"Compare {mine.name} with", mine.parent)
+                dialog = Browse(f"Compare {mine.name} with", mine.parent)
                 self.app.push_screen(dialog, compare_file)
 
         def compare_file(path: Path | None) -> None:

@@ -1,6 +1,6 @@
 """Tables and trees that listen to vim's keys as well as to the arrows."""
 
-from textual.widgets import DataTable, Tree
+from textual.widgets import DataTable, OptionList, Tree
 
 from cnnblocks_tui.actions import bindings
 
@@ -49,3 +49,25 @@ class Outline(Tree):
 
     def action_go_bottom(self) -> None:
         self.cursor_line = self.last_line
+
+
+class Choices(OptionList):
+    """A list of lines to choose from."""
+
+    BINDINGS = bindings("list")
+    HELP = "A list. Up and down (or j and k) move, enter takes what is under the cursor."
+
+    def action_go_left(self) -> None:
+        self.scroll_left(animate=False)
+
+    def action_go_right(self) -> None:
+        self.scroll_right(animate=False)
+
+    def action_go_top(self) -> None:
+        self.action_first()
+
+    def action_go_bottom(self) -> None:
+        self.action_last()
+
+    def action_select_cursor(self) -> None:
+        self.action_select()
