@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnblocks import networks
 from cnnblocks.training import Recipe, RecipeError, recipe
+from cnnblocks.training.preparation import settle
 
 NETWORKS = [
     "alexnet",
@@ -28,6 +30,7 @@ recipes = st.builds(
     name=st.sampled_from(["default", "original", "mine"]),
     epochs=st.integers(1, 500),
     batch_size=st.integers(1, 4096),
+    precision=st.sampled_from(["float32", "mixed_bfloat16", "mixed_float16", "auto"]),
     input_shape=st.none() | st.tuples(*[st.integers(1, 512)] * 3),
     resize=st.sampled_from(["stretch", "pad", "crop"]),
     scaling=st.sampled_from(["standardize", "0..1", "-1..1", "raw"]),
@@ -74,6 +77,7 @@ def test_overriding_merges_tables_and_leaves_the_rest():
         ("ema", 1.0, "ema must be"),
         ("momentum", 1, "momentum must be"),
         ("classifier_activation", "relu", "classifier_activation must be one of"),
+        ("precision", "float64", "precision must be one of float32, mixed_float16"),
         ("learnin_rate", 0.1, "Did you mean 'learning_rate'?"),
     ],
 )
@@ -130,8 +134,30 @@ def test_inception10_had_small_batches_at_28_pixels():
 def test_a_network_that_no_course_trained_has_no_original():
     with pytest.raises(RecipeError, match="resnet50 has no recipe 'original'"):
         recipe("resnet50", "original")
-    with pytest.raises(RecipeError, match="one of default, original"):
+    with pytest.raises(RecipeError, match="one of default, original, speedrun"):
         recipe("lenet5", "orignal")
+
+
+@pytest.mark.parametrize("network", ["resnet9", "resnet18"])
+def test_a_speedrun_reads_all_images_in_the_fastest_precision(network):
+    made = recipe(network, "speedrun")
+    assert (made.name, made.precision, made.validation) == ("speedrun", "auto", "none")
+    assert made.augmentation["flip"] and made.label_smoothing
+    assert networks.outline(network, input_shape=(32, 32, 3), **made.network_args).count_params()
+
+
+def test_a_network_without_a_speedrun_says_which_have_one():
+    with pytest.raises(RecipeError, match=r"lenet5 has no recipe 'speedrun'.*resnet18, resnet9"):
+        recipe("lenet5", "speedrun")
+
+
+def test_a_recipe_says_the_precision_unless_the_training_does():
+    half = Recipe(precision="mixed_bfloat16")
+    assert settle("lenet5", "digits", recipe=half).config.precision == "mixed_bfloat16"
+    assert (
+        settle("lenet5", "digits", recipe=half, precision="float32").config.precision == "float32"
+    )
+    assert settle("lenet5", "digits").config.precision == "float32"
 
 
 def test_defaults_know_the_size_of_data_and_image():

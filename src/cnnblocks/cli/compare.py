@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(min=1), help="With --networks: images a step.")
 @click.option(
     "--recipe",
-    type=click.Choice(["default", "original"]),
+    type=click.Choice(["default", "original", "speedrun"]),
     default="default",
     show_default=True,
     help="With --networks: how they are trained.",
 )
 @click.option("--train-images", type=click.IntRange(min=1), help="With --networks: use so many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="With --networks.")
-@click.option("--precision", default="float32", show_default=True, help="With --networks.")
+@click.option("--precision", help="With --networks.  [default: the recipe's]")
 @network_arg_option
 @click.option(
     "--format",

@@ -10,7 +10,7 @@ from cnnblocks.cli.options import json_option, print_json
     epilog="Example: cnnblocks recipe resnet18 > mine.toml",
 )
 @click.argument("network")
-@click.argument("name", default="default", type=click.Choice(["default", "original"]))
+@click.argument("name", default="default", type=click.Choice(["default", "original", "speedrun"]))
 @click.option(
     "--train-images",
     default=50_000,

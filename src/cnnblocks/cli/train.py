@@ -55,6 +55,7 @@ _SETTINGS = (
     "tensorboard",
     "csv",
     "dump_weights",
+    "input",
     "tune",
 )
 """Options that are fields of the configuration."""
@@ -83,7 +84,7 @@ def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     "recipe_name",
     default="default",
     show_default=True,
-    type=click.Choice(["default", "original"]),
+    type=click.Choice(["default", "original", "speedrun"]),
     help="What to start from.",
 )
 @click.option(
@@ -160,15 +161,20 @@ def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 )
 @click.option(
     "--precision",
-    default="float32",
-    show_default=True,
     type=click.Choice(["float32", "mixed_float16", "mixed_bfloat16", "auto"]),
-    help="In which precision to compute.",
+    help="In which precision to compute.  [default: the recipe's]",
 )
 @device_option
 @cluster_options
 @backend_option
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, and tune nothing.")
+@click.option(
+    "--input",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "host", "device"]),
+    help="Where the images are; on the device they are augmented there.",
+)
 @click.option(
     "--tune",
     default="auto",

@@ -4,10 +4,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
+from typing import Any
 
 import numpy as np
 
-from cnnblocks.data.augmentation import Augmentation
+from cnnblocks.data.augmentation import Augmentation, Draw
 from cnnblocks.data.dataset import Split
 from cnnblocks.data.errors import DataError
 from cnnblocks.data.images import WORKERS
@@ -38,6 +39,10 @@ class Batches:
         shard: `(index, count)`: yield only this process' rows of every batch. `count` must divide
             `batch_size`; with `drop_remainder` every shard then has equally many.
         progress: Called with the number of images done and in all while they are prepared.
+
+    Attributes:
+        readers: How many threads make batches ahead of what is asked for while iterating, where
+            the images are in memory; 0, the start, for none. The batches are the same.
 
     Raises:
         DataError: An argument is out of range, there is no batch at all, or an image cannot be
@@ -88,6 +93,7 @@ class Batches:
             )
         self.split = split.prepare(preprocessing, progress)
         self.preprocessing = preprocessing.fit(self.split)
+        self.readers = 0
         self._begin(epoch, start)
 
     def __len__(self) -> int:
@@ -109,9 +115,21 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the batches from `start` to the last."""
-        if self.split.in_memory and self.split.image_shape == self.preprocessing.input_shape:
-            return (self[index] for index in range(self.start, len(self)))
-        return self._streamed()
+        if not self.in_memory:
+            return self._ahead(WORKERS, _BATCHES_AHEAD, self._submit, self._collect)
+        if self.readers:
+            return self._ahead(
+                self.readers,
+                self.readers + 1,
+                lambda pool, index: pool.submit(self.__getitem__, index),
+                lambda index, batch: batch.result(),
+            )
+        return (self[index] for index in range(self.start, len(self)))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether all images are in memory at the network's size."""
+        return self.split.in_memory and self.split.image_shape == self.preprocessing.input_shape
 
     def at_epoch(self, epoch: int, start: int = 0) -> "Batches":
         """Return the batches of another epoch, sharing the prepared images.
@@ -131,6 +149,16 @@ class Batches:
         first = index * self.batch_size
         return self.order[first : first + self.batch_size][self._rows(index)]
 
+    def draw(self, index: int) -> Draw:
+        """Return what chance decides for this shard's rows of batch `index`.
+
+        It is drawn for the whole batch, so that shards together see what one process would.
+        """
+        generator = np.random.default_rng([self.seed, self.epoch, index + 1])
+        augmentation = self.augmentation or Augmentation()
+        drawn = augmentation.draw(self.batch_size, self.preprocessing.size, generator)
+        return drawn[self._rows(index)]
+
     def _begin(self, epoch: int, start: int) -> None:
         if epoch < 1:
             raise DataError(f"Epochs count from 1. Received: epoch={epoch}")
@@ -149,22 +177,26 @@ class Batches:
 
     def _finish(self, index: int, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.augmentation:
-            # Drawn for the whole batch, so that shards together see what one process would.
-            generator = np.random.default_rng([self.seed, self.epoch, index + 1])
-            draw = self.augmentation.draw(self.batch_size, images.shape[1:3], generator)
-            images = self.augmentation.apply(images, draw[self._rows(index)])
+            images = self.augmentation.apply(images, self.draw(index))
         return self.preprocessing.scale(images), self.split.labels[self.positions(index)]
 
-    def _streamed(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        pool = ThreadPoolExecutor(WORKERS, "cnnblocks-data")
-        ahead: deque[tuple[int, list[Future[np.ndarray]]]] = deque()
+    def _ahead(
+        self,
+        threads: int,
+        batches: int,
+        begin: Callable[[ThreadPoolExecutor, int], Any],
+        finish: Callable[[int, Any], tuple[np.ndarray, np.ndarray]],
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the batches in order, so many begun before they are asked for."""
+        pool = ThreadPoolExecutor(threads, "cnnblocks-data")
+        begun: deque[tuple[int, Any]] = deque()
         try:
             for index in range(self.start, len(self)):
-                ahead.append((index, self._submit(pool, index)))
-                if len(ahead) > _BATCHES_AHEAD:
-                    yield self._collect(*ahead.popleft())
-            while ahead:
-                yield self._collect(*ahead.popleft())
+                begun.append((index, begin(pool, index)))
+                if len(begun) > batches:
+                    yield finish(*begun.popleft())
+            while begun:
+                yield finish(*begun.popleft())
         finally:
             pool.shutdown(cancel_futures=True)
 

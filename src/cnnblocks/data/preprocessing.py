@@ -134,6 +134,33 @@ class Preprocessing:
             scaled = np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
         return scaled
 
+    def affine(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the factor and the offset that scale a pixel value of 0 to 255.
+
+        Returns:
+            Two `float64` arrays, of shape `(channels,)` or, where all channels are alike, `()`.
+
+        Raises:
+            DataError: `scaling="standardize"` has no mean and deviation yet.
+
+        Example:
+
+            >>> [float(value) for value in Preprocessing((8, 8, 1), scaling="raw").affine()]
+            [1.0, 0.0]
+        """
+        if self.scaling == "standardize":
+            if self.mean is None or self.std is None:
+                raise DataError(
+                    'scaling="standardize" needs the mean and deviation of the training images. '
+                    "Call fit(split) first, or give mean and std."
+                )
+            std = np.array(self.std)
+            return 1 / (255 * std), -np.array(self.mean) / std
+        factor, offset = {"0..1": (1 / 255, 0), "-1..1": (1 / 127.5, -1), "raw": (1, 0)}[
+            self.scaling
+        ]
+        return np.array(factor, np.float64), np.array(offset, np.float64)
+
     def fit(self, split: "Split") -> "Preprocessing":
         """Return this with the mean and deviation of a split's pixels where it needs them.
 
@@ -195,24 +222,10 @@ class Preprocessing:
     def _affine(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Factor and offset of every pixel; at full length, since short inner loops are slow."""
         height, width, channels = self.input_shape
-        factor, offset = self._affine_of_channels()
+        factor, offset = self.affine()
         tiled = (np.tile(np.broadcast_to(v, channels), height * width) for v in (factor, offset))
         factors, offsets = (values.astype(np.float32) for values in tiled)
         return factors, offsets if offsets.any() else None
-
-    def _affine_of_channels(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.scaling == "standardize":
-            if self.mean is None or self.std is None:
-                raise DataError(
-                    'scaling="standardize" needs the mean and deviation of the training images. '
-                    "Call fit(split) first, or give mean and std."
-                )
-            std = np.array(self.std)
-            return 1 / (255 * std), -np.array(self.mean) / std
-        factor, offset = {"0..1": (1 / 255, 0), "-1..1": (1 / 127.5, -1), "raw": (1, 0)}[
-            self.scaling
-        ]
-        return np.array(factor, np.float64), np.array(offset, np.float64)
 
     def _fit_one(self, image: AnyImage) -> np.ndarray:
         picture = _picture(image, self.size)

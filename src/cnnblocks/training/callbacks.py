@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import keras
+import numpy as np
 
 from cnnblocks.runs import RunDirectory, TrainingSession, record_epoch
 from cnnblocks.runs.control import COMMANDS
@@ -116,6 +117,10 @@ class Recorder(keras.callbacks.Callback):
             steps=self.stream.steps,
             epoch_started=time.time(),
         )
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if keras.config.backend() == "torch":
+            _seed_torch(self.config.seed, self.epoch, self.first_step + batch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         # The last execution of an epoch may have had fewer steps than Keras counts.
@@ -355,6 +360,16 @@ class Recorder(keras.callbacks.Callback):
         self.session.save(state="stopping", reason=reason)
         self.save_last()
         raise Ended("stopped", reason)
+
+
+def _seed_torch(*origin: int) -> None:
+    """Have PyTorch's generator, from which Keras' Dropout draws there, depend on the step alone.
+
+    Its state cannot be kept instead: PyTorch's data loaders draw from it too when they start.
+    """
+    import torch
+
+    torch.manual_seed(int(np.random.SeedSequence(origin).generate_state(1)[0]))
 
 
 def _sync(model: Any) -> None:

@@ -35,6 +35,8 @@ class TrainingConfig:
         tensorboard: Whether Keras' `TensorBoard` writes to `tensorboard/`.
         csv: Whether Keras' `CSVLogger` writes `log.csv`.
         dump_weights: Whether `weights.txt` is written at the end.
+        input: Where the images are during training: `"host"`, `"device"`, or `"auto"`, which is
+            settled when training starts; see `cnnblocks.training.input.settle_input`.
         tune: `"auto"` to measure what is fastest, `"off"` to take what usually is.
         tuning: What was chosen and why; filled in when training starts.
         versions: Of the libraries when the run was made.
@@ -57,6 +59,7 @@ class TrainingConfig:
     tensorboard: bool = False
     csv: bool = False
     dump_weights: bool = False
+    input: str = "auto"
     tune: str = "auto"
     tuning: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

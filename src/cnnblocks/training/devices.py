@@ -167,6 +167,20 @@ def _driver_report() -> str:
     return f"the NVIDIA driver has {', '.join(gpus)}"
 
 
+def free_memory(backend: str) -> int:
+    """Bytes that are free on the first GPU; 0 where the backend does not tell."""
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.mem_get_info()[0]
+    if backend == "jax":
+        import jax
+
+        found = jax.local_devices()[0].memory_stats() or {}
+        return found.get("bytes_limit", 0) - found.get("bytes_in_use", 0)
+    return 0
+
+
 def memory() -> list[dict[str, float | str]]:
     """Use and memory of the NVIDIA GPUs of this machine; empty when they cannot be read.
 

@@ -1,16 +1,22 @@
 """From batches of arrays to what Keras' `fit` reads."""
 
 import time
+from math import prod
 from typing import Any
 
 import keras
 import numpy as np
 
 from cnnblocks.data import Augmentation, Batches, Dataset, Preprocessing, Split
+from cnnblocks.training import devices, resident
 from cnnblocks.training.distribution import Team
+from cnnblocks.training.errors import TrainingError
 from cnnblocks.training.recipes import Recipe
 
 _EVALUATION_BATCH = 256
+
+_SHARE_OF_DEVICE = 0.25
+"""How much of a device's free memory images may take: the network needs the rest."""
 
 
 class BatchStream(keras.utils.PyDataset):
@@ -48,12 +54,13 @@ class BatchStream(keras.utils.PyDataset):
         self.seconds_busy = 0.0
         self._follow(0)
 
+    def first_images(self) -> Any:
+        """The images of the first batch, as the network takes them."""
+        return self[0][0]
+
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         began = time.perf_counter()
-        if index != self._next:
-            self._follow(index)
-        images, labels = next(self._iterator)
-        self._next += 1
+        images, labels = self._read(index)
         if self.one_hot:
             labels = keras.utils.to_categorical(labels, self.one_hot)
         if self.copies > 1:
@@ -61,10 +68,44 @@ class BatchStream(keras.utils.PyDataset):
         self.seconds_busy += time.perf_counter() - began
         return images, labels
 
+    def _read(self, index: int) -> tuple[Any, Any]:
+        if index != self._next:
+            self._follow(index)
+        self._next += 1
+        return next(self._iterator)
+
     def _follow(self, index: int) -> None:
         """Read on from a batch: images in files are then read ahead of time."""
         self._next = index
         self._iterator = iter(self.batches.at_epoch(self.epoch, self.start + index))
+
+
+class PlanStream(BatchStream):
+    """The same batches for a `ResidentModel`: plans instead of images.
+
+    Args:
+        batches: Where they come from; their images are all in memory.
+        one_hot: As for `BatchStream`.
+
+    Attributes:
+        images: The images, on the device.
+    """
+
+    def __init__(self, batches: Batches, one_hot: int | None = None):
+        super().__init__(batches, one_hot)
+        self.images = resident.ResidentImages(batches)
+
+    def first_images(self) -> Any:
+        """The images of the first batch, as the network takes them."""
+        return self.images(self.images.pixels, self[0][0])
+
+    def _read(self, index: int) -> tuple[Any, Any]:
+        number = self.start + index
+        positions = self._epoch.positions(number)
+        return resident.plan(self._epoch, number), self._epoch.split.labels[positions]
+
+    def _follow(self, index: int) -> None:
+        self._epoch = self.batches.at_epoch(self.epoch, self.start)
 
 
 def training_stream(
@@ -108,6 +149,44 @@ def evaluation_stream(
         return BatchStream(batches, _one_hot(dataset, recipe))
     batches = Batches(split, batch_size, preprocessing=preprocessing)
     return BatchStream(batches, _one_hot(dataset, recipe), team.copies)
+
+
+def settle_input(
+    wanted: str, streams: list[BatchStream], names: list[str], backend: str, team: Team
+) -> str:
+    """Settle where the images of a training are.
+
+    Args:
+        wanted: `"host"`, `"device"` or `"auto"`, which is `"device"` with JAX and PyTorch on one
+            GPU whose free memory holds all images four times.
+        streams: The batches of training and validation.
+        names: Keras' names of the devices, such as `["gpu:0"]`.
+        backend: Keras' backend.
+        team: Who shares the batches.
+
+    Returns:
+        `"host"` or `"device"`.
+
+    Raises:
+        TrainingError: `"device"` is asked for and not possible.
+    """
+    obstacle = _obstacle(streams, team)
+    if wanted == "device" and obstacle:
+        raise TrainingError(f"--input device: {obstacle}. Use --input host.")
+    if wanted != "auto":
+        return wanted
+    if obstacle or not names[0].startswith("gpu"):
+        return "host"
+    needed = sum(len(s.batches.split) * prod(s.batches.preprocessing.input_shape) for s in streams)
+    return "device" if needed <= _SHARE_OF_DEVICE * devices.free_memory(backend) else "host"
+
+
+def _obstacle(streams: list[BatchStream], team: Team) -> str:
+    if team.several:
+        return "several devices share every batch"
+    if not all(stream.batches.in_memory for stream in streams):
+        return "the images at the network's size do not fit into this machine's memory"
+    return ""
 
 
 def _one_hot(dataset: Dataset, recipe: Recipe) -> int | None:

@@ -21,6 +21,7 @@ from cnnblocks.training.recipes import recipe as named_recipe
 from cnnblocks.training.tuning import fits
 
 FREEZES = ("backbone",)
+INPUTS = ("auto", "host", "device")
 
 
 @dataclass
@@ -72,7 +73,7 @@ def settle(
     overrides: Mapping[str, Any] | None = None,
     images: int | None = None,
     seed: int = 0,
-    precision: str = "float32",
+    precision: str | None = None,
     device: str = "auto",
     backend: str | None = None,
     look_for_devices: bool = True,
@@ -83,11 +84,11 @@ def settle(
     Args:
         network: A registered network.
         data: A data set's name or a path, as `cnnblocks.data.load` takes it.
-        recipe: `"default"`, `"original"`, or a recipe.
+        recipe: One of `cnnblocks.training.recipes.RECIPES`, or a recipe.
         overrides: Fields of the recipe that are to differ.
         images: Train on so many images at most.
         seed: Of everything random.
-        precision: One of `cnnblocks.training.precision.PRECISIONS`.
+        precision: One of `cnnblocks.training.precision.PRECISIONS`; `None` for the recipe's.
         device: See `cnnblocks.training.devices.use`.
         backend: Keras' backend; see `cnnblocks.backend.select_backend`.
         look_for_devices: Whether to try the device now. Otherwise the process that trains does,
@@ -105,7 +106,7 @@ def settle(
     chosen = _recipe(network, recipe, changes)
     backend = select_backend(backend)
     devices.check(device)
-    check_precision(precision)
+    precision = check_precision(precision or chosen.precision)
     names = []
     if look_for_devices:
         names = _devices(device, backend, options.get("deterministic", False))
@@ -164,7 +165,7 @@ def _recipe(
 
 def _fields_of_recipe(options: dict[str, Any]) -> dict[str, Any]:
     """Take the fields of a recipe out of `options`."""
-    names = {entry.name for entry in fields(Recipe)} - {"name"}
+    names = {entry.name for entry in fields(Recipe)} - {"name", "precision"}
     return {name: options.pop(name) for name in list(options) if name in names}
 
 
@@ -180,6 +181,9 @@ def _check(options: dict[str, Any]) -> None:
     freeze = options.get("freeze")
     if freeze not in (None, *FREEZES):
         raise TrainingError(f"freeze must be one of {', '.join(FREEZES)}. Received: {freeze!r}")
+    where = options.get("input", "auto")
+    if where not in INPUTS:
+        raise TrainingError(f"input must be one of {', '.join(INPUTS)}. Received: {where!r}")
     if options.get("tensorboard") and not (find_spec("tensorboard") and find_spec("tensorflow")):
         raise TrainingError(
             "TensorBoard's files take the packages tensorboard and tensorflow, which are not both "

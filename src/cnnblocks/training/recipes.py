@@ -11,13 +11,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from cnnblocks.training.errors import RecipeError
+from cnnblocks.training.precision import PRECISIONS
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "one-cycle")
 VALIDATIONS = ("holdout", "tail", "test", "none")
 OUTPUTS = ("auto", "probabilities", "logits")
 BEST_BY = ("val_loss", "val_accuracy", "loss", "accuracy")
-RECIPES = ("default", "original")
+RECIPES = ("default", "original", "speedrun")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +26,11 @@ class Recipe:
     """How a network is trained.
 
     Attributes:
-        name: Where the values come from: `"default"`, `"original"`, or your own.
+        name: Where the values come from: one of `RECIPES`, or your own.
         epochs: Passes over the training images.
         batch_size: Images a step.
+        precision: One of `cnnblocks.training.precision.PRECISIONS`, unless a training asks for
+            another.
         input_shape: Height, width and channels of the network's input; `None` takes the data's own
             shape if the network can, else the network's native height and width.
         resize: How an image comes to that size; see `cnnblocks.data.Preprocessing`.
@@ -71,6 +74,7 @@ class Recipe:
     name: str = "default"
     epochs: int = 15
     batch_size: int = 32
+    precision: str = "float32"
     input_shape: tuple[int, int, int] | None = None
     resize: str = "stretch"
     scaling: str = "standardize"
@@ -184,6 +188,7 @@ _FLAG = (lambda v: isinstance(v, bool), "true or false")
 _CHECKS: dict[str, tuple[Any, str]] = {
     "epochs": (lambda v: _whole(v) and v >= 1, "a whole number of at least 1"),
     "batch_size": (lambda v: _whole(v) and v >= 1, "a whole number of at least 1"),
+    "precision": _one_of(*PRECISIONS),
     "input_shape": (
         lambda v: v is None or (len(v) == 3 and all(_whole(n) and n >= 1 for n in v)),
         "height, width and channels, all of at least 1",
@@ -222,8 +227,9 @@ def recipe(network: str, name: str = "default", *, images: int = 50_000, size: i
 
     Args:
         network: A registered network, such as `"lenet5"`.
-        name: `"default"`, ours; or `"original"`, what the courses and articles that the network
-            comes from did, flaws included.
+        name: `"default"`, ours; `"original"`, what the courses and articles that the network
+            comes from did, flaws included; or `"speedrun"`, CIFAR-10 to a given accuracy in the
+            least time on a GPU.
         images: How many training images there are; `"default"` depends on it.
         size: Height of the network's input; `"default"` augments large images more.
 
@@ -242,6 +248,8 @@ def recipe(network: str, name: str = "default", *, images: int = 50_000, size: i
         return _default(network, images, size)
     if name == "original":
         return _original(network, size)
+    if name == "speedrun":
+        return _speedrun(network)
     raise RecipeError(f"The recipe must be one of {', '.join(RECIPES)}. Received: {name!r}")
 
 
@@ -354,3 +362,54 @@ _ORIGINAL: dict[str, dict[str, Any]] = {
     "resnet18": {},
     "inception10": {"batch_size": 1024, "network_args": {"freeze_statistics": True}},
 }
+
+
+def _speedrun(network: str) -> Recipe:
+    if network not in _SPEEDRUN:
+        raise RecipeError(
+            f"{network} has no recipe 'speedrun'. It is there for: {', '.join(sorted(_SPEEDRUN))}."
+        )
+    return _FAST.override(_SPEEDRUN[network])
+
+
+_CIFAR_GREY = 121
+"""The mean pixel of CIFAR-10: a hole of this value is near zero once the images are scaled."""
+
+_FAST = Recipe(
+    name="speedrun",
+    batch_size=512,
+    precision="auto",
+    augmentation={
+        "shift": 4,
+        "flip": True,
+        "border": "reflect",
+        "cutout": 8,
+        "fill": _CIFAR_GREY,
+    },
+    validation="none",
+    optimizer="sgd",
+    learning_rate=0.4,
+    momentum=0.9,
+    nesterov=True,
+    schedule="one-cycle",
+    warmup=0.2,
+    weight_decay=5e-3,
+    network_args={"batch_norm_momentum": 0.9},
+)
+"""What the scripts that train CIFAR-10 fastest have in common, as David Page worked it out in "How
+to Train Your ResNet" (2018): Nesterov's momentum at the highest rate that is stable, a short rise
+and a long fall, mirrored, shifted and partly blanked images, smoothed labels.
+
+Their weight decay of 5e-4 goes into the gradient, where momentum 0.9 makes ten times as much of it;
+ours is apart from the gradient, hence 5e-3. A moving average of the weights is left out: it pays
+where the rate is still high at the end, and here it ends at 0."""
+
+_SPEEDRUN: dict[str, dict[str, Any]] = {
+    "resnet9": {"epochs": 20, "label_smoothing": 0.2},
+    "resnet18": {
+        "epochs": 40,
+        "label_smoothing": 0.1,
+        "network_args": {"classifier_regularizer": None},
+    },
+}
+"""Epochs that should do for 94 % and 95 % of the test images."""

@@ -14,10 +14,20 @@ from cnnblocks.training import checkpoint, facts, optimizers, tuning
 from cnnblocks.training.callbacks import Recorder, Reporter
 from cnnblocks.training.checkpoint import Progress
 from cnnblocks.training.evaluation import assess
-from cnnblocks.training.input import BatchStream, evaluation_stream, training_stream
+from cnnblocks.training.input import (
+    BatchStream,
+    PlanStream,
+    evaluation_stream,
+    settle_input,
+    training_stream,
+)
 from cnnblocks.training.interrupts import Interrupts
 from cnnblocks.training.preparation import Prepared, build_model
+from cnnblocks.training.resident import ResidentModel
 from cnnblocks.training.trained import TrainedModel
+
+_SETTLED = ("tuning", "precision", "input")
+"""What is settled when training starts, and written to the configuration then."""
 
 
 class Training:
@@ -39,15 +49,16 @@ class Training:
         self.dataset = prepared.dataset
         self.devices = prepared.devices
         self.team = prepared.team
-        self.model = prepared.model
         self.reporter = reporter
         self.session = reporter.session
         self.interrupts = interrupts
         self.preprocessing = Preprocessing.from_dict(self.config.preprocessing)
-        self.stream = training_stream(
+        self.stream: BatchStream = training_stream(
             self.dataset, self.recipe, self.preprocessing, self.config.seed, self.team
         )
         self.validation = self._evaluation_stream(self.dataset.validation)
+        self._settle_input()
+        self.model = self._fed(prepared.model)
 
     def run_to_end(self) -> None:
         """Train what is left, keep the chosen weights, and read the test images once."""
@@ -56,7 +67,8 @@ class Training:
             self._announce()
             self._compile(self.model, self.tuning)
             progress = self._restore()
-            self._fit(progress)
+            with tuning.computing_with(self.tuning.threads):
+                self._fit(progress)
         if self.team.leads:
             self._keep_weights()
             self._test(progress)
@@ -78,21 +90,41 @@ class Training:
             pid=os.getpid(),
         )
 
+    def _settle_input(self) -> None:
+        """Have the images on the device if they are to be there."""
+        streams = [stream for stream in (self.stream, self.validation) if stream is not None]
+        where = settle_input(
+            self.config.input, streams, self.devices, self.config.backend, self.team
+        )
+        self.config = replace(self.config, input=where)
+        if where == "device":
+            self.stream = PlanStream(self.stream.batches, self.stream.one_hot)
+            if self.validation is not None:
+                self.validation = PlanStream(self.validation.batches, self.validation.one_hot)
+
+    def _fed(self, network: Any) -> Any:
+        """A network that takes what the streams give."""
+        if not isinstance(self.stream, PlanStream):
+            return network
+        validation = self.validation.images if isinstance(self.validation, PlanStream) else None
+        return ResidentModel(network, self.stream.images, validation)
+
     def _tune(self) -> None:
         """Settle how steps are run, once for the whole run: resuming it must compute the same."""
         if not self.config.tuning:
             config = replace(self.config, tune="off") if self.team.several else self.config
             found = tuning.choose(config, self.devices, self.stream, self._scratch_model)
             self.config = replace(self.config, tuning=found.to_dict())
-            if self.team.leads:
-                chosen = {"tuning": self.config.tuning, "precision": self.config.precision}
-                self.run.write_config({**self.run.config, **chosen})
+        if self.team.leads:
+            chosen = {name: getattr(self.config, name) for name in _SETTLED}
+            self.run.write_config({**self.run.config, **chosen})
         self.tuning = tuning.Tuning.from_dict(self.config.tuning)
         if self.team.several:
             self.tuning = replace(self.tuning, steps_per_execution=1)
+        self.stream.batches.readers = self.tuning.readers
 
     def _scratch_model(self, how: tuning.Tuning) -> Any:
-        model = build_model(self.config)
+        model = self._fed(build_model(self.config))
         self._compile(model, how)
         return model
 
@@ -105,6 +137,10 @@ class Training:
             steps_per_execution=how.steps_per_execution,
         )
         model.optimizer.build(model.trainable_variables)
+        if isinstance(model, ResidentModel):
+            # Keras would try to build the loss and the metrics from a batch as if it held images.
+            model.compute_loss(None, *self._example())
+            self._build_metrics(model)
 
     @property
     def _steps(self) -> int:
@@ -120,16 +156,20 @@ class Training:
             forget_epochs(self.run.path / "history.csv", after=progress.epoch)
         if not begun:
             return progress
-        self._build_metrics()
+        self._build_metrics(self.model)
         self.reporter.event("resume", epoch=progress.epoch, step=progress.step, pid=os.getpid())
         return progress
 
-    def _build_metrics(self) -> None:
+    def _build_metrics(self, model: Any) -> None:
         """Make the variables of the metrics, which Keras makes at the first step only."""
+        model.compute_metrics(None, *self._example())
+        model.reset_metrics()
+
+    def _example(self) -> tuple[Any, Any]:
+        """Labels as the loss takes them, and outputs for them."""
         _, labels = self.stream[0]
         outputs = keras.ops.zeros((len(labels), self.config.num_classes))
-        self.model.compute_metrics(None, keras.ops.convert_to_tensor(labels), outputs)
-        self.model.reset_metrics()
+        return keras.ops.convert_to_tensor(labels), outputs
 
     def _fit(self, progress: Progress) -> None:
         rate = _rate(optimizers.schedule(self.recipe, self._steps))
