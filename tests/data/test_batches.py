@@ -49,7 +49,10 @@ def test_a_batch_is_the_same_however_it_is_reached(count, kwargs, draw):
     start = draw.draw(st.integers(0, len(batches)))
     resumed = Batches(split_of(count), preprocessing=RAW, start=start, **kwargs)
     other = Batches(split_of(count), preprocessing=RAW, **{**kwargs, "epoch": 77})
-    for again in (list(resumed), list(other.at_epoch(kwargs["epoch"], start=start))):
+    ahead = other.at_epoch(kwargs["epoch"], start=start)
+    ahead.readers = draw.draw(st.integers(1, 3))
+    for again in (resumed, other.at_epoch(kwargs["epoch"], start=start), ahead):
+        again = list(again)
         assert len(again) == len(every) - start
         for (x, y), (x2, y2) in zip(every[start:], again):
             np.testing.assert_array_equal(x, x2)

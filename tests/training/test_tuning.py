@@ -1,5 +1,9 @@
 """Tuning measures when it pays, remembers, and never measures when asked not to."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -62,11 +66,63 @@ def test_a_long_training_is_measured_once_and_remembered(prepared, choose):
     again, built = choose(long)
     assert "measured before" in again.why and not built
     assert replace(again, why=found.why) == found
+    _, built = choose(replace(long, recipe=long.recipe.override({"epochs": 10**7})))
+    assert built, "what was too long to try for the shorter training may pay for this one"
     other = replace(long, recipe=long.recipe.override({"batch_size": 16}))
     assert not tuning.fits(long, other)
     assert tuning.fits(long, replace(long, seed=9))
 
 
 def test_a_choice_goes_to_json_and_back():
-    made = tuning.Tuning(True, 8, "because")
-    assert tuning.Tuning.from_dict(made.to_dict()) == made
+    made = tuning.Tuning(True, 8, "because", threads=2, readers=1)
+    assert tuning.Tuning.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+
+
+def test_pytorch_computes_with_the_chosen_threads_for_as_long_as_it_is_told_to():
+    torch = pytest.importorskip("torch")
+    usual = torch.get_num_threads()
+    with tuning.computing_with(1):
+        assert torch.get_num_threads() == 1
+        with tuning.computing_with(None):
+            assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == usual
+
+
+CHOOSE_WITH_TORCH = """
+import json, os, torch
+torch.set_num_threads(4)
+from cnnblocks.training import tuning
+from cnnblocks.training.input import training_stream
+from cnnblocks.training.optimizers import loss, optimizer
+from cnnblocks.training.preparation import build_model, plan
+from cnnblocks.data import Preprocessing
+
+prepared = plan("lenet5", "digits", input_shape=(16, 16, 1), images=200, epochs=10**7)
+config = prepared.config
+stream = training_stream(
+    prepared.dataset, config.recipe, Preprocessing.from_dict(config.preprocessing), 0, prepared.team
+)
+def build(how):
+    model = build_model(config)
+    model.compile(optimizer(config.recipe, model, 10), loss(config.recipe))
+    return model
+found = tuning.choose(config, prepared.devices, stream, build)
+print(json.dumps([found.to_dict(), torch.get_num_threads(), stream.batches.readers]))
+"""
+
+
+@pytest.mark.slow
+def test_pytorch_tries_fewer_threads_and_leaves_them_as_they_were():
+    pytest.importorskip("torch")
+    done = subprocess.run(
+        [sys.executable, "-c", CHOOSE_WITH_TORCH],
+        env=os.environ | {"KERAS_BACKEND": "torch"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    found, threads, readers = json.loads(done.stdout.splitlines()[-1])
+    assert "with 2 threads of 4" in found["why"]
+    assert found["threads"] in (None, 1, 2)
+    assert (threads, readers) == (4, 0)
