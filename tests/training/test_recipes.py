@@ -46,6 +46,8 @@ recipes = st.builds(
     ema=st.none() | st.floats(0.01, 0.9999),
     class_weights=st.sampled_from([None, "balanced"]),
     classifier_activation=st.sampled_from(["softmax", "sigmoid", None]),
+    kernel_initializer=st.sampled_from([None, "he_normal", "lsuv"]),
+    head_bias=st.floats(-5, 5),
     early_stopping=st.none() | st.integers(1, 50),
 )
 

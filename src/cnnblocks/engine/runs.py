@@ -16,6 +16,7 @@ _WITHOUT_FLAG = frozenset(
         "augmentation",
         "drop_remainder",
         "kernel_initializer",
+        "head_bias",
         "classifier_activation",
         "outputs",
     }

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnnblocks.backend import select_backend
 from cnnblocks.data import Dataset, Preprocessing
 from cnnblocks.data import load as load_data
@@ -249,15 +251,14 @@ def _build(
     team = gather(config.device, config.backend, names)
     team.check_batch_size(config.recipe.batch_size)
     with team.scope():
-        model, notes = _model(config, begun)
+        model, notes = _model(config, dataset, begun)
     return Prepared(config, dataset, names, model, notes, team)
 
 
-def _model(config: TrainingConfig, begun: bool) -> tuple[Any, list[str]]:
+def _model(config: TrainingConfig, dataset: Dataset, begun: bool) -> tuple[Any, list[str]]:
     """The network with the values it starts from, and what to say about them."""
     model = build_model(config)
-    if config.recipe.kernel_initializer:
-        _draw_kernels(model, config.recipe.kernel_initializer)
+    _draw_first_values(model, config, dataset)
     notes = []
     if config.weights and not begun:
         from cnnblocks.weights import load_weights
@@ -286,22 +287,25 @@ def build_model(config: TrainingConfig, outline: bool = False) -> Any:
     )
 
 
-def _draw_kernels(model: Any, initializer: str) -> None:
-    import keras
+def _draw_first_values(model: Any, config: TrainingConfig, dataset: Dataset) -> None:
+    from cnnblocks.training import first_values
 
-    for weight in model.trainable_variables:
-        if weight.name == "kernel":
-            # One initializer draws the same values for the same shape, so each has its own.
-            weight.assign(keras.initializers.get(initializer)(weight.shape, weight.dtype))
+    def images() -> Any:
+        preprocessing = Preprocessing.from_dict(config.preprocessing)
+        spread = np.linspace(0, len(dataset.train) - 1, _IMAGES_FOR_SCALE).astype(int)
+        return preprocessing(dataset.train.images(spread))
+
+    recipe = config.recipe
+    first_values.draw(model, recipe.kernel_initializer, recipe.head_bias, images)
+
+
+_IMAGES_FOR_SCALE = 64
+"""Images from which `"lsuv"` takes the variance of every layer."""
 
 
 def _freeze_backbone(model: Any) -> None:
     """Freeze whole top-level layers, which a saved model remembers, up to the last stage."""
-    from cnnblocks import networks
+    from cnnblocks.training.first_values import backbone_and_head
 
-    last = list(networks.stages(model).values())[-1]
-    name = getattr(last, "name", last)
-    for layer in model.layers:
+    for layer in backbone_and_head(model)[0]:
         layer.trainable = False
-        if layer.name == name:
-            return

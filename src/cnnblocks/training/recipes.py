@@ -57,8 +57,12 @@ class Recipe:
         classifier_activation: Of the network's output: `"softmax"`, `"sigmoid"` or `None`.
         outputs: What the loss takes the output for; `"auto"` is what fits the activation.
         network_args: Further arguments of the network.
-        kernel_initializer: Draws the first values of all kernels, as `"he_normal"`; `None` leaves
-            those of the network.
+        kernel_initializer: Draws the first values of all kernels, as `"he_normal"`; `"lsuv"` draws
+            orthogonal ones and scales each to give sums of variance 1 on a batch of images
+            (layer-sequential unit-variance, https://arxiv.org/abs/1511.06422); `None` leaves those
+            of the network.
+        head_bias: First value of the biases behind the last stage. Above 0 it keeps the classes of
+            a head that ends in a ReLU, as NiN's, alive at the start.
         best_by: The metric that chooses the weights to keep.
         early_stopping: Epochs without improvement of `best_by` after which training ends.
 
@@ -97,6 +101,7 @@ class Recipe:
     outputs: str = "auto"
     network_args: dict[str, Any] = field(default_factory=dict)
     kernel_initializer: str | None = None
+    head_bias: float = 0.0
     best_by: str = "val_loss"
     early_stopping: int | None = None
 
@@ -213,7 +218,10 @@ _CHECKS: dict[str, tuple[Any, str]] = {
     "outputs": _one_of(*OUTPUTS),
     "augmentation": (lambda v: isinstance(v, dict), "a table"),
     "network_args": (lambda v: isinstance(v, dict), "a table"),
-    "kernel_initializer": _one_of(None, "glorot_uniform", "he_normal", "he_uniform"),
+    "kernel_initializer": _one_of(
+        None, "glorot_uniform", "he_normal", "he_uniform", "orthogonal", "lsuv"
+    ),
+    "head_bias": (_number, "a number"),
     "best_by": _one_of(*BEST_BY),
     "early_stopping": (
         lambda v: v is None or (_whole(v) and v >= 1),
@@ -285,9 +293,15 @@ def _default(network: str, images: int, size: int) -> Recipe:
     if network in _SIGMOID:
         return base.override({"learning_rate": 0.01, "weight_decay": 0.0})
     if network == "nin":
-        # Its output ends in a ReLU, and He's larger first values train it worse than Glorot's.
+        # Its scores end in a ReLU: what is dead at the start, or dies early, stays dead.
         return base.override(
-            {"learning_rate": 1e-3, "clip_norm": 1.0, "network_args": {"dropout": 0.0}}
+            {
+                "learning_rate": 5e-4,
+                "clip_norm": 1.0,
+                "kernel_initializer": "lsuv",
+                "head_bias": 3.0,
+                "network_args": {"dropout": 0.0},
+            }
         )
     if network in _PLAIN:
         care = {"learning_rate": 5e-4, "clip_norm": 1.0, "kernel_initializer": "he_normal"}

@@ -56,6 +56,7 @@ RECIPE: dict[str, Any] = {
     "outputs": "auto",
     "network_args": {},
     "kernel_initializer": None,
+    "head_bias": 0.0,
     "best_by": "val_loss",
     "early_stopping": None,
 }
