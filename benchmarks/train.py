@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -81,22 +82,55 @@ def run_peer(network, engine, count, batch, epochs):
 
 
 def run_ours(network, backend, data, batch, epochs, folder):
+    """Start a training of ten epochs of 50,000 images, and stop it after `epochs` short ones.
+
+    What tuning tries depends on how long the training is going to be.
+    """
+    count = IMAGES.get(network, 256)
     runs = Path(tempfile.mkdtemp(dir=folder))
     command = [sys.executable, "-m", "cnnblocks", "train", network, "--data", str(data)]
     command += ["--recipe", "original", "--optimizer", "adam", "--batch-size", str(batch)]
-    command += ["--epochs", str(epochs), "--backend", backend, "--runs-dir", str(runs), "--quiet"]
+    command += ["--epochs", str(500_000 // count), "--backend", backend]
+    command += ["--runs-dir", str(runs), "--quiet"]
+    environment = {**os.environ, "CNNBLOCKS_CACHE_DIR": str(runs / "cache")}
     start = time.time()
-    subprocess.run(command, capture_output=True, text=True, check=True)
-    run = next(path for path in runs.iterdir() if path.is_dir())
-    events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    ends = [event for event in events if event["event"] == "epoch_end"]
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while sum(event["event"] == "epoch_end" for event in read_events(runs)) < epochs:
+        if process.poll() is not None:
+            raise SystemExit(f"The training ended too early: {' '.join(command)}")
+        time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, _, usage = os.wait4(process.pid, 0)
+    events = read_events(runs)
     steps = [event["time"] for event in events if event["event"] == "progress"]
-    config = json.loads((run / "config.json").read_text())
+    speeds = [event["images_per_second"] for event in events if event["event"] == "epoch_end"]
+    tuning = next(event["tuning"] for event in events if event["event"] == "run_start")
     return {
-        "speeds": [event["images_per_second"] for event in ends],
-        "first_step": steps[0] - start if steps else float("nan"),
-        "tuning": config["tuning"],
+        "speeds": speeds[:epochs],
+        "first_step": steps[0] - start,
+        "peak": usage.ru_maxrss / 1024,
+        "tuning": tuning,
     }
+
+
+def read_events(runs):
+    """The events of the only run in a directory, as far as they are written."""
+    found = list(runs.glob("*/events.jsonl"))
+    lines = found[0].read_text().split("\n")[:-1] if found else []
+    return [json.loads(line) for line in lines]
+
+
+def chosen(tuning):
+    """What tuning chose, in a few words."""
+    words = ["compiled" if tuning["jit_compile"] else "not compiled"]
+    words.append(f"{tuning['steps_per_execution']} steps a call")
+    if tuning["threads"]:
+        words.append(f"{tuning['threads']} threads")
+    if tuning["readers"]:
+        words.append(f"{tuning['readers']} readers")
+    return ", ".join(words)
 
 
 def speed(results):
@@ -125,7 +159,7 @@ def multiply_adds(networks):
 def measure(options, folder):
     """Yield a row for each network and backend."""
     for network in options.networks:
-        count = IMAGES.get(network, 256) // (4 if options.short else 1)
+        count = IMAGES.get(network, 256)
         batch = min(BATCH.get(network, 32), count)
         data = Path(folder) / f"{network}.npz"
         images, labels = images_and_labels(count)
@@ -170,11 +204,13 @@ def main():
             share = 2 * MULTIPLY_ADDS * costs[network] * ours / peak
             row = [network, batch, backend, ours, same, peers["tf_keras"][0], best]
             row += [ours / same, ours / best, f"{share:.0%}", run["first_step"]]
-            rows.append([*row, plain["first_step"], run["tuning"].get("choice", run["tuning"])])
-            print(*rows[-1], file=sys.stderr)
+            row += [plain["first_step"], run["peak"], plain["peak"], chosen(run["tuning"])]
+            rows.append(row)
+            print(*row, file=sys.stderr, flush=True)
     headers = ["network", "batch", "backend", "cnnblocks images/s", "plain fit, same backend"]
     headers += ["tf_keras", "best plain", "ours / same backend", "ours / best plain"]
-    headers += ["share of matrix peak", "ours: s to first step", "plain: s to first step", "tuning"]
+    headers += ["share of matrix peak", "ours: s to first step", "plain: s to first step"]
+    headers += ["ours: MiB at most", "plain: MiB at most", "chosen by tuning"]
     ratios = [row[7] for row in rows if row[2] == "tensorflow"]
     body = report.table(headers, rows)
     body += f"\n\nA float32 matrix product reaches {peak / 1e9:,.0f} GFLOP/s here."

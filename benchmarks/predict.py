@@ -1,0 +1,68 @@
+"""Inference: a network with its normalisation folded against plain Keras' `predict`.
+
+The peer is the same network written plainly (`plain_networks.py`) and asked by `predict` with its
+defaults. Ours is `cnnblocks.fold_batch_norm(network)` asked by `predict` with the batch size below.
+Both take turns in one process.
+
+    python benchmarks/predict.py                       # every small network on TensorFlow
+    python benchmarks/predict.py --backend jax --networks lenet5
+"""
+
+import argparse
+import os
+import statistics
+import time
+from functools import partial
+
+import report
+from plain_networks import INPUT_SHAPE, PLAIN
+
+IMAGES = {"vgg16": 1_000, "resnet18": 1_000, "alexnet8": 2_000}
+BATCH = 64
+ROUNDS = 3
+
+
+def seconds(ask):
+    start = time.perf_counter()
+    ask()
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", nargs="+", default=list(PLAIN), choices=list(PLAIN))
+    parser.add_argument("--backend", default="tensorflow", choices=("tensorflow", "jax", "torch"))
+    options = parser.parse_args()
+    os.environ["KERAS_BACKEND"] = options.backend
+    from cnnblocks.backend import import_keras
+
+    keras = import_keras()
+    import numpy as np
+
+    import cnnblocks
+
+    rows = []
+    for name in options.networks:
+        count = IMAGES.get(name, 10_000)
+        images = np.random.default_rng(0).random((count, *INPUT_SHAPE), "float32")
+        plain = PLAIN[name](keras)
+        ours = cnnblocks.fold_batch_norm(cnnblocks.create(name, input_shape=INPUT_SHAPE))
+        contestants = (
+            partial(plain.predict, images, verbose=0),
+            partial(ours.predict, images, batch_size=BATCH, verbose=0),
+        )
+        for ask in contestants:
+            ask()
+        times = [[seconds(ask) for ask in contestants] for _ in range(ROUNDS)]
+        plainly, folded = (statistics.median(column) for column in zip(*times, strict=True))
+        rows.append([name, count, count / plainly, count / folded, plainly / folded])
+        print(*rows[-1], flush=True)
+    headers = ["network", "images", "plain predict: images/s", "cnnblocks: images/s", "ratio"]
+    body = f"Images of 32x32x3, backend {options.backend}.\n\n" + report.table(headers, rows)
+    body += f"\n\nGeometric mean: {statistics.geometric_mean(row[4] for row in rows):.2f}."
+    name = "predict" if options.backend == "tensorflow" else f"predict-{options.backend}"
+    report.write(name, "Inference", body)
+
+
+if __name__ == "__main__":
+    main()
