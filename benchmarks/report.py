@@ -40,8 +40,16 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
 
 
-def write(name: str, title: str, body: str, *, arguments: Sequence[str] = sys.argv[1:]) -> Path:
-    """Print a result and write it to `benchmarks/results/NAME.md`."""
+def write(
+    name: str,
+    title: str,
+    body: str,
+    *,
+    arguments: Sequence[str] = sys.argv[1:],
+    folder: Path = RESULTS,
+    show: bool = True,
+) -> Path:
+    """Write a result to `NAME.md` in a folder, and print it unless told otherwise."""
     command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *arguments])
     head = [
         f"# {title}",
@@ -53,10 +61,11 @@ def write(name: str, title: str, body: str, *, arguments: Sequence[str] = sys.ar
         "",
     ]
     text = "\n".join([*head, body.strip(), ""])
-    path = RESULTS / f"{name}.md"
+    path = folder / f"{name}.md"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
-    print(text)
+    if show:
+        print(text)
     return path
 
 

@@ -165,8 +165,10 @@ def inception10(classes=10):
     return nn.Sequential(*body, *global_pool(classes))
 
 
-def _resnet(blocks, bottleneck=False, classes=10):
+def _resnet(blocks, bottleneck=False, classes=10, stem="cifar"):
     body = [conv(64, 3, norm=True, bias=False)]
+    if stem == "imagenet":
+        body = [conv(64, 7, 2, norm=True, bias=False), nn.MaxPool2d(3, 2, 1)]
     for group, count in enumerate(blocks):
         for block in range(count):
             stride = 2 if group and not block else 1
@@ -175,16 +177,16 @@ def _resnet(blocks, bottleneck=False, classes=10):
     return nn.Sequential(*body, *global_pool(classes))
 
 
-def resnet18(classes=10):
-    return _resnet((2, 2, 2, 2), classes=classes)
+def resnet18(classes=10, stem="cifar"):
+    return _resnet((2, 2, 2, 2), classes=classes, stem=stem)
 
 
-def resnet34(classes=10):
-    return _resnet((3, 4, 6, 3), classes=classes)
+def resnet34(classes=10, stem="cifar"):
+    return _resnet((3, 4, 6, 3), classes=classes, stem=stem)
 
 
-def resnet50(classes=10):
-    return _resnet((3, 4, 6, 3), bottleneck=True, classes=classes)
+def resnet50(classes=10, stem="cifar"):
+    return _resnet((3, 4, 6, 3), bottleneck=True, classes=classes, stem=stem)
 
 
 def resnet9(classes=10):
