@@ -1,19 +1,32 @@
-"""How fast cnnblocks-tui starts and answers, beside an empty Textual application.
+"""How fast cnnblocks-tui starts and answers, and whether its memory grows.
 
-Run: python benchmarks/tui.py [--short]. First paint is measured in fresh processes. Keys are timed
-from their arrival to the repaint, while a trainer writes events, a large file is measured and ten
-runs with 100,000 events each are listed; the slope of the resident memory is that of the watching.
+Run: python benchmarks/tui.py [--short] [--peer] [--watch SECONDS]. First paint is taken from the
+start of a process in a terminal of its own until a word stands on its screen, beside the smallest
+Textual application and, with --peer, beside `harlequin`, a terminal program for databases, which is
+installed into an environment that is thrown away. Keys are timed from their arrival to the repaint
+that shows what they did: while a trainer writes 200 events a second, ten runs with long logs are
+listed and a large file is measured.
 """
 
 import argparse
 import asyncio
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
+import select
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,31 +34,80 @@ import psutil
 import report
 
 FAKE_TRAINER = Path(__file__).parents[1] / "tests" / "tui" / "fake_trainer.py"
-PAINT = """
-import asyncio, sys, time
-started = time.perf_counter()
-if sys.argv[1] == "empty":
-    from textual.app import App
-    app = App()
-else:
-    from cnnblocks_tui.app import CnnblocksApp
-    from cnnblocks_tui.settings import load_settings
-    app = CnnblocksApp(load_settings())
-async def main():
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        print(time.perf_counter() - started)
-asyncio.run(main())
+PEER = "harlequin==2.17.0"
+SMALLEST = """
+from textual.app import App
+from textual.widgets import Static
+class Smallest(App):
+    def compose(self):
+        yield Static("ready")
+Smallest().run()
 """
+MiB = 2**20
 
 
-def first_paint(which: str, times: int) -> float:
-    """The median of the seconds from the first import to the first paint, in fresh processes."""
-    command = [sys.executable, "-c", PAINT, which]
-    runs = [
-        subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(times)
-    ]
-    return statistics.median(float(run.stdout) for run in runs)
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    starts: int
+    keys: int
+    events: int
+    megabytes: int
+    watch: int
+
+
+SHORT = Size(starts=3, keys=60, events=10_000, megabytes=200, watch=20)
+FULL = Size(starts=9, keys=400, events=100_000, megabytes=2000, watch=300)
+
+
+def first_paint(command: Sequence[str], word: str, times: int) -> list[float]:
+    """Seconds from starting a program until a word stands on its 80x24 screen."""
+    _start(command, word)
+    return [_start(command, word) for _ in range(times)]
+
+
+def _start(command: Sequence[str], word: str) -> float:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    for name in ("COLUMNS", "LINES"):
+        environment.pop(name, None)
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    try:
+        _await_word(ours, word)
+        return time.perf_counter() - started
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def _await_word(terminal: int, word: str) -> None:
+    shown, deadline = "", time.monotonic() + 60
+    while word not in re.sub(r"\x1b\[[0-9;?>=]*[A-Za-z]", "", shown):
+        ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError(f"{word!r} did not appear: {shown[-500:]!r}")
+        shown += os.read(terminal, 1 << 16).decode("utf-8", "replace")
+
+
+def peer_command(home: Path) -> list[str] | None:
+    """Install the peer into a new environment; `None`, with a notice, where that fails."""
+    environment = home / "peer"
+    pip = [str(environment / "bin" / "pip"), "install", "--quiet", PEER]
+    try:
+        for command in ([sys.executable, "-m", "venv", str(environment)], pip):
+            subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"{PEER} could not be installed and is left out: {error}")
+        return None
+    options = ["--locale", "C", "--no-download-tzdata"]
+    return [str(environment / "bin" / "harlequin"), *options]
 
 
 def large_file(path: Path, megabytes: int) -> None:
@@ -60,25 +122,55 @@ def large_file(path: Path, megabytes: int) -> None:
 
 
 def long_runs(runs_dir: Path, number: int, events: int) -> None:
-    """Finished runs whose logs are long."""
+    """Runs with long logs."""
+    for _ in range(number):
+        long_run(runs_dir, events)
+
+
+def long_run(runs_dir: Path, events: int):
+    """A run of which a long log has been written."""
     from cnnblocks.runs import RunDirectory
 
     line = {"schema": 1, "time": 0, "event": "progress", "epoch": 1, "step": 1, "steps": 9}
     text = (json.dumps(line | {"metrics": {"loss": 1.0, "accuracy": 0.5}}) + "\n") * events
-    for _ in range(number):
-        run = RunDirectory.create(
-            {"network": "lenet5", "data": {"name": "digits"}, "epochs": 1}, runs_dir
-        )
-        (run.path / "events.jsonl").write_text(text)
+    config = {"network": "vgg16", "data": {"name": "digits"}, "epochs": 100_000}
+    run = RunDirectory.create(config, runs_dir)
+    (run.path / "events.jsonl").write_text(text)
+    return run
 
 
-async def answer_times(pilot, keys: list[str], times: int) -> list[float]:
-    """Seconds from the arrival of a key to the repaint that follows it."""
+def application(runs_dir: Path):
+    """The program, able to tell when a paint has shown another state than before."""
+    from cnnblocks_tui import app as program
+    from cnnblocks_tui import latency
+    from cnnblocks_tui.settings import load_settings
+
+    class Timed(program.CnnblocksApp):
+        CSS_PATH = Path(program.__file__).with_name("app.tcss")
+        state: Callable[[], object] = staticmethod(lambda: None)
+        before: object = None
+
+        def _display(self, screen, renderable) -> None:
+            super()._display(screen, renderable)
+            if self.state() != self.before:
+                self.painted.set()
+
+    latency.prepare()
+    app = Timed(load_settings(runs_dir=runs_dir), settles=True)
+    app.painted = asyncio.Event()
+    return app
+
+
+async def answer_times(
+    app, keys: Sequence[str], state: Callable[[], object], times: int
+) -> list[float]:
+    """Seconds from the arrival of a key to the first paint after it changed the state."""
     from textual.events import Key
 
-    app, taken = pilot.app, []
+    app.state, taken = state, []
     for index in range(times):
         key = keys[index % len(keys)]
+        app.before = state()
         app.painted.clear()
         started = time.perf_counter()
         app.post_message(Key(key, key if len(key) == 1 else None))
@@ -88,97 +180,118 @@ async def answer_times(pilot, keys: list[str], times: int) -> list[float]:
     return taken
 
 
-async def under_load(home: Path, short: bool) -> dict[str, list[float]]:
-    """Key times on the list of runs, on the live run, and while a large file is measured."""
-    import cnnblocks_tui.app
-    from cnnblocks.runs import RunDirectory
-    from cnnblocks_tui.settings import load_settings
+async def under_load(home: Path, size: Size) -> tuple[dict[str, list[float]], np.ndarray]:
+    """Key times on three screens, and the resident bytes while a run is watched."""
+    from textual.widgets import DataTable, Tree
 
-    class Timed(cnnblocks_tui.app.CnnblocksApp):
-        """Tells when it has painted."""
-
-        CSS_PATH = Path(cnnblocks_tui.app.__file__).with_name("app.tcss")
-
-        def __init__(self, settings) -> None:
-            super().__init__(settings)
-            self.painted = asyncio.Event()
-
-        def _display(self, screen, renderable) -> None:
-            super()._display(screen, renderable)
-            self.painted.set()
-
-    runs_dir, times = home / "runs", 60 if short else 400
-    file = home / "large.weights.h5"
-    large_file(file, 200 if short else 2000)
-    long_runs(runs_dir, 10, 10_000 if short else 100_000)
-    config = {"network": "vgg16", "data": {"name": "digits"}, "epochs": 100_000}
-    run = RunDirectory.create(config, runs_dir)
+    runs_dir, file = home / "runs", home / "large.weights.h5"
+    large_file(file, size.megabytes)
+    long_runs(runs_dir, 10, size.events)
+    run = long_run(runs_dir, size.events)
     options = ["--epochs", "100000", "--steps", "200", "--pause", "0.005"]
     trainer = subprocess.Popen([sys.executable, str(FAKE_TRAINER), str(run.path), *options])
-    app = Timed(load_settings(runs_dir=runs_dir))
-    found: dict[str, list[float]] = {}
+    app, found = application(runs_dir), {}
     try:
         async with app.run_test(size=(120, 36)) as pilot:
-            await pilot.pause(2)
-            found["list of runs"] = await answer_times(pilot, ["j", "k"], times)
+            await pilot.pause(3)
+            table = app.screen.query_one(DataTable)
+            found["list of runs"] = await answer_times(
+                app, ["j", "k"], lambda: table.cursor_row, size.keys
+            )
             app.show_run(run.path)
-            await pilot.pause(2)
-            found["live run"] = await answer_times(pilot, ["left", "right"], times)
+            await pilot.pause(5)
+            chart = app.screen.query_one("#loss")
+            await pilot.press("left", "left")
+            found["live run"] = await answer_times(
+                app, ["right", "left"], lambda: chart.cursor, size.keys
+            )
+            memory = await resident_memory(pilot, size.watch)
             app.show_weights(file)
-            await pilot.pause(2)
+            await pilot.pause(3)
+            tree = app.screen.query_one(Tree)
             await pilot.press("b")
-            found["large file being measured"] = await answer_times(pilot, ["j", "k"], times)
-            app.show_run(run.path)
-            found["memory"] = await memory_slope(pilot, 20 if short else 600)
+            found["large file being measured"] = await answer_times(
+                app, ["j", "k"], lambda: tree.cursor_line, size.keys
+            )
     finally:
         trainer.kill()
         trainer.wait()
-    return found
+    return found, memory
 
 
-async def memory_slope(pilot, seconds: float) -> list[float]:
-    """Resident bytes, once a second, while a run is watched."""
+async def resident_memory(pilot, seconds: int) -> np.ndarray:
+    """Resident bytes, once a second."""
     process, sizes = psutil.Process(), []
-    for _ in range(int(seconds)):
+    for _ in range(seconds):
         await pilot.pause(1.0)
         sizes.append(float(process.memory_info().rss))
-    return sizes
+    return np.array(sizes)
+
+
+def slope(sizes: np.ndarray) -> tuple[float, float, int]:
+    """Growth in bytes an hour and its standard error, of all samples but the first quarter."""
+    settled = sizes[len(sizes) // 4 :]
+    (growth, _), covariance = np.polyfit(np.arange(len(settled)), settled, 1, cov=True)
+    return 3600 * growth, 3600 * float(np.sqrt(covariance[0, 0])), len(settled)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="small files and few keys")
-    short = parser.parse_args().short
-    repeats = 3 if short else 9
-    paints = [(which, first_paint(which, repeats)) for which in ("empty", "cnnblocks")]
-    with tempfile.TemporaryDirectory() as home:
+    parser.add_argument("--peer", action="store_true", help=f"install {PEER} and start it too")
+    parser.add_argument("--watch", type=int, metavar="SECONDS", help="how long memory is watched")
+    chosen = parser.parse_args()
+    size = SHORT if chosen.short else FULL
+    size = Size(**{**vars(size), "watch": max(8, chosen.watch or size.watch)})
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        home = Path(folder)
         for kind in ("STATE", "CONFIG", "CACHE"):
-            os.environ[f"CNNBLOCKS_{kind}_DIR"] = str(Path(home) / kind.lower())
-        found = asyncio.run(under_load(Path(home), short))
-    memory = np.array(found.pop("memory"))
-    settled = memory[len(memory) // 4 :]
-    slope = np.polyfit(np.arange(len(settled)), settled, 1)[0] * 3600
-    rows = [
+            os.environ[f"CNNBLOCKS_{kind}_DIR"] = str(home / kind.lower())
+        paints = starts(home, size.starts, chosen.peer)
+        found, memory = asyncio.run(under_load(home, size))
+    report.write("tui", "The terminal program", body(size, paints, found, memory))
+
+
+def starts(home: Path, times: int, with_peer: bool) -> list[list[object]]:
+    """A row for every program: its name and the median, least and greatest first paint."""
+    ours = [sys.executable, "-m", "cnnblocks_tui", "--runs-dir", str(home / "none")]
+    programs = [
+        ("the smallest Textual application", [sys.executable, "-c", SMALLEST], "ready"),
+        ("cnnblocks-tui", ours, "Networks"),
+    ]
+    peer = peer_command(home) if with_peer else None
+    if peer is not None:
+        programs.append((PEER, peer, "Data Catalog"))
+    rows = []
+    for name, command, word in programs:
+        taken = first_paint(command, word, times)
+        figures = (statistics.median(taken), min(taken), max(taken))
+        rows.append([name, *(f"{seconds:.2f}" for seconds in figures)])
+    return rows
+
+
+def body(size: Size, paints: list, found: dict[str, list[float]], memory: np.ndarray) -> str:
+    """The result in Markdown."""
+    keys = [
         [place, *(f"{1000 * np.percentile(taken, p):.1f} ms" for p in (50, 99)), len(taken)]
         for place, taken in found.items()
     ]
-    body = "\n\n".join(
+    growth, error, samples = slope(memory)
+    return "\n\n".join(
         [
-            "First paint at 80x24, from the first import, median:",
-            report.table(
-                ["application", "seconds"],
-                [
-                    ["an empty Textual application", f"{paints[0][1]:.2f}"],
-                    ["cnnblocks-tui", f"{paints[1][1]:.2f}"],
-                ],
-            ),
-            "From a key to the repaint, while a trainer writes 200 events a second:",
-            report.table(["where", "50th percentile", "99th percentile", "keys"], rows),
-            f"Resident memory while watching: {memory[-1] / 2**20:.0f} MiB, slope "
-            f"{slope / 2**20:+.1f} MiB an hour over {len(settled)} s.",
+            f"Textual {version('textual')}. First paint at 80x24, from the start of the process, "
+            f"in seconds, {size.starts} starts:",
+            report.table(["application", "median", "least", "greatest"], paints),
+            f"From a key to the repaint, while a trainer writes 200 events a second, ten runs with "
+            f"{size.events:,} events each are listed, and, in the last row, a file of "
+            f"{size.megabytes:,} MB is measured:",
+            report.table(["where", "50th percentile", "99th percentile", "keys"], keys),
+            f"Resident memory while a run is watched: {memory[0] / MiB:.1f} MiB at first, "
+            f"{memory[-1] / MiB:.1f} MiB {len(memory)} s later. A line through the last {samples} "
+            f"samples rises by {growth / MiB:+.1f} ± {error / MiB:.1f} MiB an hour (standard "
+            f"error; {samples} s are taken for an hour).",
         ]
     )
-    report.write("tui", "The terminal program", body)
 
 
 if __name__ == "__main__":

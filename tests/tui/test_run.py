@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
+import pytest
 from textual.widgets import TabbedContent
 
 from cnnblocks_tui.screens.diff import DiffScreen
+from cnnblocks_tui.screens.run import smoothed
 from cnnblocks_tui.screens.weights import WeightsScreen
 from cnnblocks_tui.widgets.chart import Chart
 
@@ -192,3 +195,31 @@ async def test_resizing_to_nothing_and_back_is_survived(open_app, wait_for, new_
         await wait_for(pilot, "This window is 50x18.")
         await pilot.resize_terminal(80, 24)
         await wait_for(pilot, "✓ finished")
+
+
+@pytest.mark.parametrize("weight", [0.3, 0.98])
+def test_smoothing_is_an_average_without_a_bias_at_its_start(weight):
+    values = np.random.default_rng(0).normal(5, 1, 2000)
+    values[[0, 700]] = np.nan
+    expected, total, norm = [], 0.0, 0.0
+    for value in values:
+        if not np.isnan(value):
+            total, norm = weight * total + (1 - weight) * value, weight * norm + 1 - weight
+        expected.append(total / norm if norm else np.nan)
+    np.testing.assert_allclose(smoothed(values, weight), expected)
+
+
+async def test_a_long_log_is_read_in_pieces_and_keys_are_taken_meanwhile(
+    open_app, wait_for, new_run, train
+):
+    run = new_run()
+    train(run, epochs=2)
+    event = {"schema": 1, "time": 0, "event": "progress", "epoch": 3, "steps": 30_000}
+    lines = [json.dumps(event | {"step": n, "metrics": {"loss": 1.0}}) for n in range(30_000)]
+    with (run.path / "events.jsonl").open("a") as log:
+        log.write("\n".join(lines) + "\n")
+    async with open_app((120, 36), run.path) as (app, pilot):
+        await wait_for(pilot, "[over epoch]")
+        await pilot.press("x", "plus")
+        await wait_for(pilot, "[over step, smoothing 0.3]")
+        await wait_for(pilot, lambda: app.screen.feed.latest.get("step") == 29_999)

@@ -1,5 +1,6 @@
 """The application: its places, its looks, and what all screens share."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from textual.screen import Screen
 
 from cnnblocks.errors import CnnblocksError
 from cnnblocks.runs import RunLister, RunSummary
+from cnnblocks_tui import latency
 from cnnblocks_tui.actions import ACTIONS, Action, bindings
 from cnnblocks_tui.engine_client import EngineClient
 from cnnblocks_tui.places import ViewState, log_path
@@ -58,6 +60,8 @@ class CnnblocksApp(App[None]):
         settings: Looks, keys and the runs directory.
         target: What to open first: a run, a weight file or a directory; `None` for the place
             that was open last.
+        settles: Whether the process is this program's alone, and may be tuned for it: see
+            `cnnblocks_tui.latency`.
 
     Example:
 
@@ -75,9 +79,15 @@ class CnnblocksApp(App[None]):
         for mode in ("networks", "runs", "weights", "predict")
     }
 
-    def __init__(self, settings: Settings | None = None, target: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        target: Path | None = None,
+        settles: bool = False,
+    ) -> None:
         self.settings = settings or Settings()
         self.target = target
+        self._settles = settles
         self.view_state = ViewState.load()
         self.runs = RunLister(self.settings.runs_dir)
         self.engine = EngineClient(on_change=self._engine_changed)
@@ -100,6 +110,14 @@ class CnnblocksApp(App[None]):
             self.notify(problem, severity="warning", timeout=10)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.open_first()
+
+    def on_ready(self) -> None:
+        if self._settles:
+            self.set_timer(0.3, self._settle)
+
+    async def _settle(self) -> None:
+        await asyncio.to_thread(latency.import_soon_needed)
+        latency.settle()
 
     async def on_unmount(self) -> None:
         self.view_state.save()

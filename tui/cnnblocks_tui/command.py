@@ -72,10 +72,13 @@ def cnnblocks_tui(
 
 
 def _run(settings: "Settings", path: Path | None) -> None:
+    from cnnblocks_tui import latency
+
+    latency.prepare()
     from cnnblocks_tui.app import CnnblocksApp
     from cnnblocks_tui.places import start_logging
 
     start_logging()
-    app = CnnblocksApp(settings, path)
+    app = CnnblocksApp(settings, path, settles=True)
     app.run()
     sys.exit(app.return_code or 0)

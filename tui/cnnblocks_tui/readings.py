@@ -33,6 +33,7 @@ STATE_COLORS = {
 }
 ALIVE = ("running", "stopping")
 _MOST_POINTS = 20_000
+_CHUNK = 1 << 19
 _MOST_LINES = 2_000
 
 
@@ -120,7 +121,7 @@ class RunFeed:
         self._started: float | None = None
 
     def poll(self) -> bool:
-        """Read what is new, about 4 MB at most; whether there may be more.
+        """Read what is new, about half a megabyte at most; whether there is more.
 
         A run that cannot be read (deleted, damaged, of a later version) is `unreadable`; what was
         read before stays.
@@ -139,14 +140,22 @@ class RunFeed:
         self.run.config  # noqa: B018 - read here, in the thread
         self.status, self.state = self.run.status, self.run.state
         self._use = self._measure_process()
-        events = self._tail.poll(4 << 20)
+        events = self._tail.poll(_CHUNK)
         if self._tail.restarts != self.restarts:
             restarts = self._tail.restarts
             self._begin()
             self.restarts = restarts
         for event in events:
             self._take(event)
-        return bool(events)
+        return self._left() > _CHUNK // 8
+
+    def _left(self) -> int:
+        """Bytes of the log that have not been read."""
+        assert self._tail is not None
+        try:
+            return self._tail.path.stat().st_size - self._tail.position
+        except FileNotFoundError:
+            return 0
 
     @property
     def alive(self) -> bool:

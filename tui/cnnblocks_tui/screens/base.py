@@ -134,6 +134,8 @@ class Place(Screen[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._told: dict[str, Text] = {}
+        self.reading = False
+        """Whether a thread is reading what the screen shows."""
 
     def compose(self) -> ComposeResult:
         """Textual's hook: bar, body, footer."""
@@ -164,10 +166,19 @@ class Place(Screen[Any]):
         self.run_worker(task, group=group, exclusive=True)
 
     def tell(self, selector: str, text: Text) -> None:
-        """Show a text in a `Static`, which is drawn again only when the text is another one."""
-        if self._told.get(selector) != text:
-            self._told[selector] = text
-            self.query_one(selector, Static).update(text)
+        """Show a text in a `Static`, which is drawn again only when the text is another one.
+
+        The screen is laid out again, which takes many times longer, only when the text needs
+        another height.
+        """
+        if self._told.get(selector) == text:
+            return
+        self._told[selector] = text
+        panel = self.query_one(selector, Static)
+        height, width = panel.content_size.height, panel.content_size.width
+        panel.update(text, layout=False)
+        if not width or panel.get_content_height(panel.size, self.size, width) != height:
+            panel.refresh(layout=True)
 
     def leave_input(self) -> bool:
         """Leave a filter or field; whether there was one to leave."""

@@ -3,30 +3,50 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.css.query import NoMatches
-from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from cnnblocks_tui.screens.base import Place
 
 Found = TypeVar("Found")
 
 
+CATCHING_UP = 0.02
+
+
 def poll_every(
-    screen: Screen, seconds: float, read: Callable[[], Found], show: Callable[[Found], None]
+    screen: "Place",
+    seconds: float,
+    read: Callable[[], Found],
+    show: Callable[[Found], None],
+    behind: Callable[[], bool] = lambda: False,
 ) -> None:
     """Call `read` in a thread and `show` with what it found, as long as the screen lives.
 
     Nothing is read while the screen is not the one on top.
+
+    Args:
+        screen: Whose task it is.
+        seconds: The pause between two looks.
+        read: Reads for a tenth of a second at most.
+        show: Shows what was found.
+        behind: Whether there is more to read; then the next look follows at once.
     """
 
     async def keep_looking() -> None:
         while screen.is_attached:
             if screen.is_current or screen is screen.app.screen_stack[-1]:
-                found = await asyncio.to_thread(read)
+                screen.reading = True
+                try:
+                    found = await asyncio.to_thread(read)
+                finally:
+                    screen.reading = False
                 # A screen that is being closed loses its widgets before it notices.
                 with suppress(NoMatches):
                     show(found)
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(CATCHING_UP if behind() else seconds)
 
     work: Any = keep_looking
     screen.run_worker(work, group="polling", name=f"poll {type(screen).__name__}")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -52,13 +53,20 @@ def smoothed(values: "np.ndarray", weight: float) -> "np.ndarray":
 
     if weight <= 0 or len(values) < 3:
         return values
-    kept, total, norm = np.empty(len(values)), 0.0, 0.0
-    for index, value in enumerate(values):
-        if value == value:
-            total = weight * total + (1 - weight) * value
-            norm = weight * norm + (1 - weight)
-        kept[index] = total / norm if norm else value
-    return kept
+    finite = np.isfinite(values)
+    points, averages, last = values[finite], np.empty(int(finite.sum())), 0.0
+    # A part is as long as the powers of the weight stay far from the smallest number.
+    longest = max(1, int(-150 / math.log10(weight)))
+    powers = weight ** np.arange(1, min(longest, len(points)) + 1)
+    for start in range(0, len(points), longest):
+        part = points[start : start + longest]
+        decay = powers[: len(part)]
+        averages[start : start + longest] = decay * (last + (1 - weight) * np.cumsum(part / decay))
+        last = averages[start + len(part) - 1]
+    kept = np.full(len(values), np.nan)
+    kept[finite] = averages / (1 - weight ** np.arange(1, len(points) + 1))
+    latest = np.maximum.accumulate(np.where(finite, np.arange(len(values)), 0))
+    return kept[latest]
 
 
 class RunScreen(Place):
@@ -85,8 +93,12 @@ class RunScreen(Place):
         self.held = False
         self._drawn: object = None
         self._notices_drawn = 0
-        self._evaluations: dict[str, float] = {}
+        self._evaluation: Any = None
+        self._evaluation_read: tuple[float, Path] | None = None
+        self._behind = False
+        self._drawn_at = 0.0
         self._checkpoints: list[Checkpoint] = []
+        self._checkpoints_drawn: Mapping[str, tuple[str, ...]] = {}
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="run-head")
@@ -111,7 +123,7 @@ class RunScreen(Place):
         self.query_one("#classes", Table).add_columns("class", "precision", "recall", "images")
         self.query_one("#checkpoints", Table).add_columns("checkpoint", "epoch", "size", "written")
         self.query_one("#loss").focus()
-        poll_every(self, EVERY, self._read, self._show)
+        poll_every(self, EVERY, self._read, self._show, lambda: self._behind)
 
     def on_resize(self, event: Any) -> None:
         super().on_resize(event)
@@ -126,13 +138,28 @@ class RunScreen(Place):
         return self.feeds[0]
 
     def _read(self) -> list[str]:
-        """In a thread: whatever is new in the files."""
-        for feed in self.feeds:
-            while feed.poll():
-                pass
+        """In a thread: some of what is new in the files."""
+        more = [feed.poll() for feed in self.feeds]
+        self._behind = any(more)
         run = self.feed.run
         self._checkpoints = run.checkpoints if run is not None else []
+        self._read_evaluation()
         return self.console_tail.poll()
+
+    def _read_evaluation(self) -> None:
+        newest = _newest(self.path / "evaluation")
+        if newest is None or newest == self._evaluation_read:
+            return
+        self._evaluation_read = newest
+        try:
+            self._evaluation = json.loads(newest[1].read_text())
+        except (OSError, ValueError) as error:
+            self._evaluation = f"{newest[1].name} cannot be read: {error}"
+
+    def _show_again(self) -> None:
+        """Show what a key changed; while a thread reads, its own showing follows at once."""
+        if not self.reading:
+            self._show([])
 
     def _show(self, console: list[str]) -> None:
         if console:
@@ -230,6 +257,9 @@ class RunScreen(Place):
             words.append("log loss")
         return "[" + ", ".join(words) + "]"
 
+    def _pane(self) -> str:
+        return self.query_one("#run-tabs", TabbedContent).active
+
     def _axis(self) -> str:
         axis = self.view.get("axis", "epoch")
         return axis if axis in AXES else "epoch"
@@ -252,6 +282,8 @@ class RunScreen(Place):
             log.write(line)
 
     def _show_checkpoints(self) -> None:
+        if self._pane() != "tab-checkpoints":
+            return
         table = self.query_one("#checkpoints", Table)
         rows = {
             checkpoint.name: (
@@ -262,11 +294,9 @@ class RunScreen(Place):
             )
             for checkpoint in self._checkpoints
         }
-        if [row.value for row in table.rows] == list(rows):
-            for name, cells in rows.items():
-                for column, cell in zip(table.columns, cells, strict=True):
-                    table.update_cell(name, column, cell)
+        if rows == self._checkpoints_drawn:
             return
+        self._checkpoints_drawn = rows
         cursor = table.cursor_row
         table.clear()
         for name, cells in rows.items():
@@ -274,7 +304,7 @@ class RunScreen(Place):
         table.move_cursor(row=min(cursor, max(0, len(rows) - 1)))
 
     def _show_curves(self) -> None:
-        pane = self.query_one("#run-tabs", TabbedContent).active
+        pane = self._pane()
         view = self.view
         state = (
             pane,
@@ -287,9 +317,10 @@ class RunScreen(Place):
                 for feed in self.feeds
             ),
         )
-        if pane != "tab-curves" or state == self._drawn:
+        early = self._behind and time.monotonic() - self._drawn_at < EVERY
+        if pane != "tab-curves" or state == self._drawn or early:
             return
-        self._drawn = state
+        self._drawn, self._drawn_at = state, time.monotonic()
         for metric in ("loss", "accuracy"):
             chart = self.query_one(f"#{metric}", Chart)
             chart.draw(
@@ -328,19 +359,11 @@ class RunScreen(Place):
         return pinned if isinstance(pinned, int) else index
 
     def _show_results(self) -> None:
-        run = self.feed.run
-        if run is None:
-            return
-        newest = _newest(run.path / "evaluation")
-        if newest is None or self._evaluations.get(newest.name) == newest.stat().st_mtime:
-            return
-        self._evaluations[newest.name] = newest.stat().st_mtime
-        try:
-            content = json.loads(newest.read_text())
-        except (OSError, ValueError) as error:
-            self.query_one("#confusion", Pixels).say(f"{newest.name} cannot be read: {error}")
-            return
-        self._show_evaluation(content)
+        found, self._evaluation = self._evaluation, None
+        if isinstance(found, str):
+            self.query_one("#confusion", Pixels).say(found)
+        elif found is not None:
+            self._show_evaluation(found)
 
     def _show_evaluation(self, content: Mapping[str, Any]) -> None:
         import numpy as np
@@ -374,7 +397,7 @@ class RunScreen(Place):
         self.query_one("#confusion", Pixels).show(shown, caption=caption, read=read)
 
     def _show_config(self) -> None:
-        if self.query_one("#run-tabs", TabbedContent).active != "tab-config":
+        if self._pane() != "tab-config":
             return
         configs = [feed.run.config for feed in self.feeds if feed.run is not None]
         if configs:
@@ -388,7 +411,7 @@ class RunScreen(Place):
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
         self._drawn = None
-        self._show([])
+        self._show_again()
 
     def action_stop(self) -> None:
         steer(
@@ -404,25 +427,25 @@ class RunScreen(Place):
     def action_pause(self) -> None:
         self.held = not self.held
         self._drawn = None
-        self._show([])
+        self._show_again()
 
     def action_smoother(self) -> None:
         self.view["smoothing"] = min(len(SMOOTHING) - 1, self.view.get("smoothing", 0) + 1)
-        self._show([])
+        self._show_again()
 
     def action_rougher(self) -> None:
         self.view["smoothing"] = max(0, self.view.get("smoothing", 0) - 1)
-        self._show([])
+        self._show_again()
 
     def action_log_axis(self) -> None:
         self.view["log"] = not self.view.get("log", False)
-        self._show([])
+        self._show_again()
 
     def action_time_axis(self) -> None:
         self.view["axis"] = AXES[(AXES.index(self._axis()) + 1) % len(AXES)]
         for chart in self.query(Chart):
             chart.cursor = None
-        self._show([])
+        self._show_again()
 
     def action_overlay(self) -> None:
         shown = {feed.path for feed in self.feeds}
@@ -474,7 +497,7 @@ class RunScreen(Place):
         if not self._checkpoints:
             return None
         table = self.query_one("#checkpoints", Table)
-        if self.query_one("#run-tabs", TabbedContent).active == "tab-checkpoints":
+        if self._pane() == "tab-checkpoints":
             return self._checkpoints[min(table.cursor_row, len(self._checkpoints) - 1)]
         named = {checkpoint.name: checkpoint for checkpoint in self._checkpoints}
         return named.get("best") or self._checkpoints[-1]
@@ -573,10 +596,10 @@ def _machine_use(feed: RunFeed) -> list[str]:
     return facts if feed.alive else []
 
 
-def _newest(directory: Path) -> Path | None:
+def _newest(directory: Path) -> tuple[float, Path] | None:
     try:
         found = [path for path in directory.iterdir() if path.suffix == ".json"]
-        return max(found, key=lambda path: path.stat().st_mtime, default=None)
+        return max(((path.stat().st_mtime, path) for path in found), default=None)
     except OSError:
         return None
 

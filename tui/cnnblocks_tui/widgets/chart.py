@@ -130,7 +130,7 @@ class Chart(Widget, can_focus=True):
         self.empty = empty
         self.log_y = False
         self._series: list[Series] = []
-        self._canvas: tuple[object, list[Strip]] | None = None
+        self._canvas: list[Strip] | None = None
         self._frame: _Frame | None = None
 
     def draw(
@@ -175,10 +175,9 @@ class Chart(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Textual's hook: one line of the picture, drawn when something changed."""
-        key = (self.size, self.rich_style)
-        if self._canvas is None or self._canvas[0] != key:
-            self._canvas = (key, self._paint())
-        lines = self._canvas[1]
+        if self._canvas is None:
+            self._canvas = self._paint()
+        lines = self._canvas
         return lines[y] if y < len(lines) else Strip.blank(self.size.width, self.rich_style)
 
     def _move_cursor(self, direction: int) -> None:
@@ -291,10 +290,17 @@ class Chart(Widget, can_focus=True):
                 dots |= (cells * bits).sum(axis=(1, 3)).astype(np.uint16)
         cursor = self._cursor_cell(frame)
         labels = dict(frame.ticks)
-        return [
-            self._row(row, owner[row], dots[row], shown, frame, labels.get(row, ""), cursor, base)
-            for row in range(frame.height)
-        ]
+        styles = [base + self._style(series) for series in shown]
+        marks = "".join(self._mark(series)[0] for series in shown) + " "
+        strips = []
+        for row in range(frame.height):
+            if self._plain:
+                text = "".join(marks[index] for index in owner[row])
+            else:
+                text = "".join(map(chr, np.where(owner[row] >= 0, 0x2800 + dots[row], ord(" "))))
+            edge = f"{labels.get(row, ''):>{frame.left - 1}}{'┤' if row in labels else '│'}"
+            strips.append(_row(edge, text, owner[row], styles, cursor, base))
+        return strips
 
     def _raster(self, series: Series, frame: _Frame, across: int, down: int) -> np.ndarray:
         width, height = frame.width * across, frame.height * down
@@ -323,33 +329,6 @@ class Chart(Widget, can_focus=True):
         share = (self.cursor - frame.x_low) / (frame.x_high - frame.x_low)
         return round(share * (frame.width - 1)) if 0 <= share <= 1 else None
 
-    def _row(
-        self,
-        row: int,
-        owner: np.ndarray,
-        dots: np.ndarray,
-        shown: list[Series],
-        frame: _Frame,
-        label: str,
-        cursor: int | None,
-        base: Style,
-    ) -> Strip:
-        axis = base + Style(dim=True)
-        edge = "┤" if label else "│"
-        segments = [Segment(f"{label:>{frame.left - 1}}{edge}", axis)]
-        styles = [base + self._style(series) for series in shown]
-        for column in range(frame.width):
-            index = int(owner[column])
-            if index >= 0 and self._plain:
-                segments.append(Segment(self._mark(shown[index])[0], styles[index]))
-            elif index >= 0:
-                segments.append(Segment(chr(0x2800 + int(dots[column])), styles[index]))
-            elif column == cursor:
-                segments.append(Segment("│", axis))
-            else:
-                segments.append(Segment(" ", base))
-        return Strip(segments).simplify()
-
     def _x_axis(self, frame: _Frame, width: int, base: Style) -> list[Strip]:
         style = base + Style(dim=True)
         rule, text = ["─"] * frame.width, [" "] * width
@@ -368,6 +347,28 @@ class Chart(Widget, can_focus=True):
             Strip([Segment(corner + "".join(rule), style)]).adjust_cell_length(width, base),
             Strip([Segment("".join(text), style)]).adjust_cell_length(width, base),
         ]
+
+
+def _row(
+    edge: str,
+    text: str,
+    owner: np.ndarray,
+    styles: Sequence[Style],
+    cursor: int | None,
+    base: Style,
+) -> Strip:
+    """A line of the picture: its edge, then a piece for every stretch of one curve."""
+    axis = base + Style(dim=True)
+    owner = owner.copy()
+    if cursor is not None and owner[cursor] < 0:
+        text = f"{text[:cursor]}│{text[cursor + 1 :]}"
+        owner[cursor] = len(styles)
+    drawn = [*styles, axis, base]
+    segments, start = [Segment(edge, axis)], 0
+    for end in [*(np.flatnonzero(np.diff(owner)) + 1).tolist(), len(owner)]:
+        segments.append(Segment(text[start:end], drawn[owner[start]]))
+        start = end
+    return Strip(segments)
 
 
 def _extent(values: np.ndarray, from_zero: bool) -> tuple[float, float]:

@@ -217,7 +217,7 @@ class Pixels(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Textual's hook: one line of the picture, drawn when something changed."""
-        key = (self.size, self.rich_style, self.has_focus)
+        key = (self.size, self.has_focus)
         if self._canvas is None or self._canvas[0] != key:
             self._canvas = (key, self._paint())
         lines = self._canvas[1]
