@@ -2,6 +2,7 @@
 
 import tomllib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from cnnblocks import networks
 from cnnblocks.training import Recipe, RecipeError, recipe
 from cnnblocks.training.preparation import settle
+from cnnblocks.training.recipes import may_be_mirrored
 
 NETWORKS = [
     "alexnet",
@@ -160,6 +162,40 @@ def test_a_recipe_says_the_precision_unless_the_training_does():
         settle("lenet5", "digits", recipe=half, precision="float32").config.precision == "float32"
     )
     assert settle("lenet5", "digits").config.precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("channels", "class_names", "expected"),
+    [
+        (3, ("airplane", "cat"), True),
+        (3, tuple("0123456789"), False),
+        (3, tuple("abc"), False),
+        (1, ("Coat", "Sandal"), False),
+    ],
+)
+def test_only_what_can_be_a_photo_is_mirrored(channels, class_names, expected):
+    assert may_be_mirrored(channels, class_names) is expected
+    made = recipe("resnet18", images=50_000, mirrored=expected)
+    assert made.augmentation.get("flip", False) is expected
+    assert not recipe("resnet18", images=5_000, mirrored=True).augmentation.get("flip")
+
+
+def test_a_training_asks_whether_its_own_images_may_be_mirrored(tmp_path):
+    noise = np.random.default_rng(0)
+    labels = np.arange(15_000) % 2
+    images = noise.integers(0, 256, (15_000, 8, 8, 3), dtype=np.uint8)
+    for names, expected in ((["cat", "dog"], True), (["1", "7"], False)):
+        path = tmp_path / f"{names[0]}.npz"
+        np.savez(path, x_train=images, y_train=labels, class_names=names)
+        chosen = settle("resnet9", path, input_shape=(8, 8, 3)).config.recipe
+        assert chosen.augmentation.get("flip", False) is expected
+
+
+def test_residual_networks_learn_many_images_with_momentum_and_few_without():
+    many, few = (recipe("resnet18", images=images) for images in (50_000, 5_000))
+    assert (many.optimizer, many.nesterov, many.label_smoothing) == ("sgd", True, 0.1)
+    assert (few.optimizer, few.label_smoothing) == ("adamw", 0.0)
+    assert recipe("lenet5", images=50_000).optimizer == "adamw"
 
 
 def test_defaults_know_the_size_of_data_and_image():

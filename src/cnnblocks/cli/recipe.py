@@ -27,12 +27,19 @@ from cnnblocks.cli.options import json_option, print_json
     metavar="PIXELS",
     help="Height of the network's input, on which augmentation depends.",
 )
+@click.option(
+    "--mirrored",
+    is_flag=True,
+    help="An image's mirror image is another of its class, as with photos.",
+)
 @json_option
-def recipe(network: str, name: str, train_images: int, size: int, as_json: bool) -> None:
+def recipe(
+    network: str, name: str, train_images: int, size: int, mirrored: bool, as_json: bool
+) -> None:
     """Show a recipe of NETWORK as TOML, to change and give to `cnnblocks train --config`."""
     from cnnblocks.training import recipe as find
 
-    found = find(network, name, images=train_images, size=size)
+    found = find(network, name, images=train_images, size=size, mirrored=mirrored)
     if as_json:
         print_json(found.to_dict())
     else:

@@ -18,7 +18,7 @@ from cnnblocks.training.distribution import Team, gather
 from cnnblocks.training.errors import TrainingError
 from cnnblocks.training.precision import check as check_precision
 from cnnblocks.training.precision import resolve as resolve_precision
-from cnnblocks.training.recipes import Recipe
+from cnnblocks.training.recipes import Recipe, may_be_mirrored
 from cnnblocks.training.recipes import recipe as named_recipe
 from cnnblocks.training.tuning import fits
 
@@ -115,7 +115,14 @@ def settle(
     spec = _spec(network)
     dataset = _load(str(data), chosen, seed, images)
     shape = chosen.input_shape or _input_shape(spec, dataset, chosen)
-    chosen = _recipe(network, recipe, changes, images=len(dataset.train), size=shape[0])
+    chosen = _recipe(
+        network,
+        recipe,
+        changes,
+        images=len(dataset.train),
+        size=shape[0],
+        mirrored=may_be_mirrored(shape[2], dataset.class_names),
+    )
     preprocessing = Preprocessing.from_dict(
         {"input_shape": shape, "resize": chosen.resize, "scaling": chosen.scaling}
     ).fit(dataset.train)
@@ -158,7 +165,7 @@ def prepare(config: TrainingConfig, begun: bool = False) -> Prepared:
 
 
 def _recipe(
-    network: str, recipe: str | Recipe, overrides: Mapping[str, Any] | None, **data: int
+    network: str, recipe: str | Recipe, overrides: Mapping[str, Any] | None, **data: Any
 ) -> Recipe:
     if isinstance(recipe, str):
         recipe = named_recipe(network, recipe, **data)

@@ -5,7 +5,7 @@ what validates, which arguments the network is built with. It is a small frozen 
 to JSON and TOML and back, so it can be shown, overridden, saved with a run and repeated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
@@ -230,7 +230,14 @@ _CHECKS: dict[str, tuple[Any, str]] = {
 }
 
 
-def recipe(network: str, name: str = "default", *, images: int = 50_000, size: int = 32) -> Recipe:
+def recipe(
+    network: str,
+    name: str = "default",
+    *,
+    images: int = 50_000,
+    size: int = 32,
+    mirrored: bool = False,
+) -> Recipe:
     """The recipe of a network.
 
     Args:
@@ -240,6 +247,9 @@ def recipe(network: str, name: str = "default", *, images: int = 50_000, size: i
             least time on a GPU.
         images: How many training images there are; `"default"` depends on it.
         size: Height of the network's input; `"default"` augments large images more.
+        mirrored: Whether an image's mirror image is another of its class, as with photos and
+            unlike digits: `"default"` then mirrors, if there are many images; see
+            `may_be_mirrored`.
 
     Returns:
         A `Recipe`; change it with `override`.
@@ -253,12 +263,26 @@ def recipe(network: str, name: str = "default", *, images: int = 50_000, size: i
         'adam'
     """
     if name == "default":
-        return _default(network, images, size)
+        return _default(network, images, size, mirrored)
     if name == "original":
         return _original(network, size)
     if name == "speedrun":
         return _speedrun(network)
     raise RecipeError(f"The recipe must be one of {', '.join(RECIPES)}. Received: {name!r}")
+
+
+def may_be_mirrored(channels: int, class_names: Sequence[str]) -> bool:
+    """Whether images can be taken for photos, which are as good when mirrored.
+
+    Grey images seldom are photos, and classes named by a digit or a letter are what they are
+    because they are not mirrored.
+
+    Example:
+
+        >>> may_be_mirrored(3, ["cat", "dog"]), may_be_mirrored(3, ["0", "1", "2"])
+        (True, False)
+    """
+    return channels == 3 and not all(len(name) == 1 for name in class_names)
 
 
 _PLAIN = {"alexnet", "vgg11", "vgg11_small", "googlenet"}
@@ -280,8 +304,19 @@ _NORMALISED = {
 
 _SIGMOID = {"lenet", "lenet5"}
 
+_MOMENTUM = {
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    # Decoupled, so it is to be ten times what it is where momentum adds it up: 5e-4 there.
+    "weight_decay": 5e-3,
+    "label_smoothing": 0.1,
+}
+"""What learns the normalised networks named beside it best from many images."""
 
-def _default(network: str, images: int, size: int) -> Recipe:
+_WITH_MOMENTUM = {"resnet9", "resnet18", "resnet34", "resnet50"}
+
+
+def _default(network: str, images: int, size: int, mirrored: bool) -> Recipe:
     small = images < 10_000
     base = Recipe(
         epochs=15 if small else 10,
@@ -290,6 +325,8 @@ def _default(network: str, images: int, size: int) -> Recipe:
         learning_rate=2e-3,
         weight_decay=0.01,
     )
+    if mirrored and not small and network not in _SIGMOID:
+        base = base.override({"augmentation": {"flip": True}})
     if network in _SIGMOID:
         return base.override({"learning_rate": 0.01, "weight_decay": 0.0})
     if network == "nin":
@@ -308,6 +345,8 @@ def _default(network: str, images: int, size: int) -> Recipe:
         return base.override(care)
     if network in _NORMALISED and small:
         return base.override({"network_args": {"batch_norm_momentum": 0.9}})
+    if network in _WITH_MOMENTUM:
+        return base.override(_MOMENTUM)
     return base
 
 
