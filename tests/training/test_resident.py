@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 
 from cnnblocks.data import Augmentation, Batches, Preprocessing, Split
 from cnnblocks.data.images import ArrayImages
-from cnnblocks.training import TrainingError
+from cnnblocks.training import TrainingError, tuning
 from cnnblocks.training.distribution import Team
 from cnnblocks.training.input import BatchStream, PlanStream, settle_input
 from cnnblocks.training.preparation import settle
@@ -78,6 +80,15 @@ def test_where_images_are_is_settled_by_what_there_is(split):
 def test_an_unknown_place_is_refused():
     with pytest.raises(TrainingError, match="input must be one of auto, host, device"):
         settle("lenet5", "digits", input="gpu")
+
+
+@pytest.mark.parametrize(("backend", "steps"), [("jax", 16), ("torch", 1)])
+def test_nothing_is_measured_for_images_on_the_device(backend, steps):
+    config = replace(settle("lenet5", "digits", input="device").config, backend=backend)
+    stream = SimpleNamespace(steps=97)
+    found = tuning.choose(config, ["gpu:0"], stream, build=None)
+    assert (found.steps_per_execution, found.jit_compile) == (steps, backend == "jax")
+    assert "nothing to choose" in found.why
 
 
 _STOPPED_AND_RESUMED = """

@@ -40,7 +40,8 @@ class ResidentImages:
         self.pixels = ops.convert_to_tensor(batches.split.array)
         self.augmentation = batches.augmentation or Augmentation()
         factor, offset = batches.preprocessing.affine()
-        self._factor, self._offset = factor.astype("float32"), offset.astype("float32")
+        self._factor = ops.convert_to_tensor(factor, "float32")
+        self._offset = ops.convert_to_tensor(offset, "float32")
 
     def __call__(self, pixels: Any, plan: Any) -> Any:
         """Carry out a plan.

@@ -119,6 +119,8 @@ def choose(
     usual = _usual(config.backend, devices, stream.steps)
     if config.deterministic or config.tune == "off":
         return replace(usual, why="usual for this backend and device: tuning was off")
+    if config.input == "device" and config.backend != "tensorflow":
+        return replace(usual, why="usual for images on the device: there is nothing to choose")
     steps = stream.steps * config.recipe.epochs
     if known := _remembered(config, devices, steps):
         return known
