@@ -93,9 +93,9 @@ async def test_a_run_from_the_form_to_the_prediction(open_app, wait_for, press_t
         await wait_for(pilot, "stage1_conv", LONG)
         await pilot.press("escape")
         app.show_weights(run.path / "model.keras")
-        await wait_for(pilot, "keras3 ")
+        await wait_for(pilot, "model.keras  10 tensors")
         await pilot.press("m")
-        await wait_for(pilot, "model.keras  44,426 parameters", LONG)
+        await wait_for(pilot, "model.keras  61,706 parameters", LONG)
         await pilot.press("escape", "2")
         app.show_run(run.path)
 

@@ -35,7 +35,7 @@ def tab(app):
 async def test_the_tree_shows_layers_roles_shapes_and_bytes(open_app, wait_for, file):
     async with open_app(target=file) as (_, pilot):
         await wait_for(pilot, "kernel 3×3×3×8 864 B")
-        await wait_for(pilot, "keras3-weights · 6 tensors")
+        await wait_for(pilot, "6 tensors")
         await wait_for(pilot, "height 3, width 3, in 3, out 8")
 
 

@@ -33,6 +33,10 @@ DARK = Theme(
     panel="#222836",
     dark=True,
     variables={
+        "scrollbar-background": "#181c25",
+        "scrollbar-background-hover": "#181c25",
+        "scrollbar-background-active": "#181c25",
+        "scrollbar-corner-color": "#181c25",
         "border": "#38445c",
         "border-blurred": "#2b3447",
         "footer-key-foreground": "#f2b134",
@@ -58,6 +62,10 @@ LIGHT = Theme(
     panel="#e1e5ec",
     dark=False,
     variables={
+        "scrollbar-background": "#eef0f4",
+        "scrollbar-background-hover": "#eef0f4",
+        "scrollbar-background-active": "#eef0f4",
+        "scrollbar-corner-color": "#eef0f4",
         "border": "#9aa6ba",
         "border-blurred": "#c3cad6",
         "footer-key-foreground": "#9a5b00",
@@ -82,6 +90,10 @@ COLOR_BLIND = Theme(
     panel="#1f1f1f",
     dark=True,
     variables={
+        "scrollbar-background": "#0d0d0d",
+        "scrollbar-background-hover": "#0d0d0d",
+        "scrollbar-background-active": "#0d0d0d",
+        "scrollbar-corner-color": "#0d0d0d",
         "border": "#777777",
         "border-blurred": "#444444",
         "footer-key-foreground": "#f0e442",

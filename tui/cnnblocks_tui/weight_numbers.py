@@ -46,7 +46,7 @@ class Numbers:
             ("95 %", wording.number(s.quantiles.get(0.95, math.nan))),
             ("max", wording.number(s.max)),
         ]
-        left.append(("wrong", "; ".join(s.problems) or "nothing"))
+        left.append(("problems", "; ".join(s.problems) or "none"))
         for (name, value), (other, quantile) in zip(left, right, strict=True):
             page.add_row(f"[dim]{name}[/]", value, f"[dim]{other}[/]", quantile)
         return page

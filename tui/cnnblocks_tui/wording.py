@@ -94,3 +94,20 @@ def bar(share: float, width: int) -> str:
     eighths = round(max(0.0, min(1.0, share)) * width * 8)
     full, rest = divmod(eighths, 8)
     return "█" * full + ("" if not rest else " ▏▎▍▌▋▊▉"[rest])
+
+
+def packed(parts: Sequence[str], width: int) -> list[str]:
+    """Lines of whole parts, two spaces between them, none wider than `width` if that can be.
+
+    Example:
+
+        >>> packed(["loss 0.1", "accuracy 0.9", "rate 0.01"], 25)
+        ['loss 0.1  accuracy 0.9', 'rate 0.01']
+    """
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + 2 + len(part) <= width:
+            lines[-1] += f"  {part}"
+        else:
+            lines.append(part)
+    return lines

@@ -173,5 +173,8 @@ def run_engine(backend: str | None, log: Path) -> None:
     answers = _set_stdout_aside(log)
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["JAX_PLATFORMS"] = "cpu"
+    if hasattr(os, "nice"):
+        # The screen that waits for the answer comes first.
+        os.nice(5)
     select_backend(backend)
     Server(sys.stdin, answers).serve()

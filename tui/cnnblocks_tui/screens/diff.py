@@ -136,7 +136,13 @@ class DiffScreen(Place):
                 yield Static(id="diff-text")
                 with TabbedContent(id="diff-tabs"):
                     with TabPane("Histograms", id="tab-histograms"):
-                        yield Chart("values", id="histograms", x_format=wording.number, empty="")
+                        yield Chart(
+                            "values",
+                            id="histograms",
+                            x_format=wording.number,
+                            empty="",
+                            tells_last=False,
+                        )
                     with TabPane("Difference", id="tab-difference"):
                         yield Pixels(id="difference", empty="")
 

@@ -37,13 +37,15 @@ class HelpScreen(Dialog[None]):
             yield Static(self._text())
 
     def _text(self) -> Grid:
-        page = Grid.grid(padding=(0, 0, 1, 0))
+        page = Grid.grid()
         for part in (self.about, self.about.focused):
             sentence = getattr(part, "HELP", "") or ""
             if isinstance(sentence, str) and sentence:
-                page.add_row(Text(sentence))
+                page.add_row(Text(f"{sentence}\n"))
         for scope in self._scopes():
+            page.add_row(Text(SCOPES[scope], style="bold underline"))
             page.add_row(self._keys(scope))
+            page.add_row("")
         page.add_row(
             Text(
                 "Tab moves between the parts of a screen. The mouse works everywhere. Keys can be "
@@ -63,9 +65,8 @@ class HelpScreen(Dialog[None]):
 
     def _keys(self, scope: str) -> Grid:
         table = Grid.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True, style="bold", min_width=16)
+        table.add_column(no_wrap=True, style="bold", min_width=18)
         table.add_column(ratio=1)
-        table.add_row(Text(SCOPES[scope], style="bold underline"), "")
         app: Any = self.app
         for action in actions(scope):
             keys = app.keys_of(action)

@@ -58,7 +58,7 @@ class LayersScreen(Place):
             head.update(Text(str(error), style="bold"))
             return
         self.rows = answer["rows"]
-        text = totals_text(self.model.name, answer)
+        text = totals_text(self.model.name, answer, self.size.width - 2)
         text.append(f"\n{wording.count(len(self.rows))} layers · {self.model.parent}", style="dim")
         head.update(text)
         self.query_one(LayerTable).load(self.rows)

@@ -192,7 +192,8 @@ class NetworksScreen(Place):
             totals.update(str(error))
             return
         self.tables = answers
-        text = Text("\n").join(totals_text(name, answers[name]) for name in names)
+        room = (totals.size.width or self.size.width) - 2
+        text = Text("\n").join(totals_text(name, answers[name], room) for name in names)
         totals.update(text)
         self.query_one("#layers", LayerTable).load(answers[self.network]["rows"])
         if self.other:
@@ -202,7 +203,7 @@ class NetworksScreen(Place):
     def _draw_picture(self) -> None:
         if self.network in self.tables:
             width = self.query_one("#picture-scroll").size.width or self.size.width - 30
-            drawn = picture(self.tables[self.network]["rows"], max(40, width - 2))
+            drawn = picture(self.tables[self.network]["rows"], max(40, width - 4))
             self.query_one("#picture", Static).update(drawn)
 
     def on_tabbed_content_tab_activated(self) -> None:
@@ -342,16 +343,17 @@ def story(entry: Facts) -> Text:
     return text
 
 
-def totals_text(name: str, table: Mapping[str, Any]) -> Text:
-    """A layer table's sums in a line."""
+def totals_text(name: str, table: Mapping[str, Any], width: int) -> Text:
+    """A layer table's sums, in as many lines as they need."""
     totals = table["totals"]
-    text = Text.assemble((name, "bold"))
     trainable = totals["trainable_parameters"]
-    some = "" if trainable == totals["parameters"] else f" ({trainable:,} trained)"
-    text.append(f"  {totals['parameters']:,} parameters{some}")
-    text.append(
-        f" · {wording.count(totals['multiply_adds'])} multiply-adds · activations "
-        f"{wording.size(totals['activation_bytes'])} at batch {table['batch_size']}",
-        style="dim",
-    )
+    parts = [
+        name,
+        f"{totals['parameters']:,} parameters",
+        "" if trainable == totals["parameters"] else f"({trainable:,} trained)",
+        f"{wording.count(totals['multiply_adds'])} multiply-adds",
+        f"activations {wording.size(totals['activation_bytes'])} at batch {table['batch_size']}",
+    ]
+    text = Text("\n".join(wording.packed([part for part in parts if part], width)))
+    text.stylize("bold", 0, len(name))
     return text

@@ -272,7 +272,7 @@ class NewRunScreen(Place):
         hint = self.query_one("#hint-data", Label)
         hint.update(f"{len(names)} classes, {wording.count(self._train_images())} images")
         for pixels in self._previews():
-            width, height = pixels.size.width or 40, 2 * (pixels.size.height or 6) - 4
+            width, height = pixels.size.width or 40, 2 * (pixels.size.height or 6) - 2
             small = pixels.id == "preview-small"
             sheet, read = contact_sheet(images, labels, names, width, height if small else 0)
             caption = "" if small else f"{self.data.get('name', '')}: a row a class"

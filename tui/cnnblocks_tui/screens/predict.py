@@ -17,7 +17,7 @@ from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.browse import Browse
 from cnnblocks_tui.screens.dialogs import Choose
-from cnnblocks_tui.screens.run import step_tab
+from cnnblocks_tui.screens.run import show_tab, step_tab
 from cnnblocks_tui.widgets.lists import Choices
 from cnnblocks_tui.widgets.pixels import Pixels, tiled
 
@@ -188,7 +188,7 @@ class PredictScreen(Place):
         stage = self._stages[place]
         pixels = self.query_one("#maps", Pixels)
         grid, channels = maps_grid(stage["values"], pixels.size.width)
-        caption = f"{stage['name']}: {channels} maps, each on its own scale   z: zoom"
+        caption = f"{channels} maps, each on its own scale   z: zoom"
         pixels.show(grid, caption=caption, whole=grid.shape[0] > 400)
 
     def action_next_tab(self) -> None:
@@ -198,7 +198,7 @@ class PredictScreen(Place):
         step_tab(self.query_one("#predict-tabs", TabbedContent), -1)
 
     def action_maps(self) -> None:
-        self.query_one("#predict-tabs", TabbedContent).active = "tab-maps"
+        show_tab(self.query_one("#predict-tabs", TabbedContent), "tab-maps")
 
     def action_open(self) -> None:
         runs = [run for run in self.app.known_runs() if run.epoch]

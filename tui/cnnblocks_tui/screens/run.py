@@ -244,8 +244,12 @@ class RunScreen(Place):
             machine.append(f"rate {status.learning_rate:.3g}")
         machine += _machine_use(self.feed)
         machine.append(self._view_words())
-        text = Text("  ".join(facts))
-        text.append("\n" + "  ".join(machine), style="dim")
+        room = max(20, self.size.width - 2)
+        if not self.feed.alive:
+            facts, machine = [*facts, *machine], []
+        text = Text("\n".join(wording.packed(facts, room)))
+        if machine:
+            text.append("\n" + "\n".join(wording.packed(machine, room)), style="dim")
         self.tell("#run-facts", text)
 
     def _view_words(self) -> str:
@@ -510,7 +514,7 @@ class RunScreen(Place):
         self.in_background(self._evaluate, group="evaluate")
 
     async def _evaluate(self) -> None:
-        self.query_one("#run-tabs", TabbedContent).active = "tab-results"
+        show_tab(self.query_one("#run-tabs", TabbedContent), "tab-results")
         self.query_one("#confusion", Pixels).say("Evaluating on the test data …")
         try:
             content = await self.app.engine.ask("evaluate", model=str(self.path))
@@ -536,9 +540,13 @@ class RunScreen(Place):
 
 
 def step_tab(tabs: TabbedContent, step: int) -> None:
-    """Show the next tab, or the one before, round and round, and keep the keyboard in it."""
+    """Show the next tab, or the one before, round and round."""
     panes = [str(pane.id) for pane in tabs.query(TabPane)]
-    wanted = panes[(panes.index(tabs.active) + step) % len(panes)]
+    show_tab(tabs, panes[(panes.index(tabs.active) + step) % len(panes)])
+
+
+def show_tab(tabs: TabbedContent, wanted: str) -> None:
+    """Show a tab, and keep the keyboard in it if it was in the one before."""
     focused = tabs.screen.focused
     inside = focused is not None and tabs in focused.ancestors
     if inside:

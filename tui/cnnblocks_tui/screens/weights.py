@@ -20,7 +20,7 @@ from cnnblocks_tui.opening import OpeningError, kind_of, weight_files
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.browse import Browse
 from cnnblocks_tui.screens.dialogs import Ask, Choose
-from cnnblocks_tui.screens.run import step_tab
+from cnnblocks_tui.screens.run import show_tab, step_tab
 from cnnblocks_tui.widgets.chart import Chart, Series
 from cnnblocks_tui.widgets.lists import Choices, Outline, Table
 from cnnblocks_tui.widgets.pixels import Pixels, tiled
@@ -80,7 +80,13 @@ class WeightsScreen(Place):
                     with TabbedContent(id="weights-tabs"):
                         with TabPane("Numbers", id="tab-numbers"):
                             yield Static(id="tensor-statistics")
-                            yield Chart("values", id="histogram", x_format=wording.number, empty="")
+                            yield Chart(
+                                "values",
+                                id="histogram",
+                                x_format=wording.number,
+                                empty="",
+                                tells_last=False,
+                            )
                         with TabPane("Values", id="tab-values"):
                             yield Pixels(id="values")
                         with TabPane("Kernels", id="tab-kernels"):
@@ -245,12 +251,15 @@ class WeightsScreen(Place):
         if self.table is None or self.path is None:
             return
         totals = self.table.totals
-        text = Text.assemble((self.path.name, "bold"))
-        text.append(
-            f"  {self.table.format} · {totals.tensors} tensors · "
-            f"{wording.count(totals.parameters)} parameters · {wording.size(totals.bytes)}",
-            style="dim",
-        )
+        facts = [
+            self.path.name,
+            f"{totals.tensors} tensors",
+            f"{wording.count(totals.parameters)} parameters",
+            wording.size(totals.bytes),
+            self.table.format,
+        ]
+        text = Text("\n".join(wording.packed(facts, self.size.width - 2)), style="dim")
+        text.stylize("bold not dim", 0, len(self.path.name))
         if len(self._siblings) > 1 and self.path in self._siblings:
             place = self._siblings.index(self.path)
             slider = "".join("●" if i == place else "─" for i in range(len(self._siblings)))
@@ -295,13 +304,13 @@ class WeightsScreen(Place):
             f"{axis} {length}" for axis, length in zip(tensor.axes, tensor.shape, strict=False)
         )
         text = Text.assemble((tensor.name, "bold"))
-        trainable = {True: " · trained", False: " · not trained", None: ""}[tensor.trainable]
-        text.append(
-            f"\n{tensor.role} · {named or wording.shape(tensor.shape)} · {tensor.dtype} · "
-            f"{wording.size(tensor.bytes)}{trainable}",
-            style="dim",
-        )
-        self.query_one("#tensor-facts", Static).update(text)
+        trainable = {True: "trained", False: "not trained", None: ""}[tensor.trainable]
+        facts = [tensor.role, named or wording.shape(tensor.shape), str(tensor.dtype)]
+        facts += [wording.size(tensor.bytes), trainable]
+        panel = self.query_one("#tensor-facts", Static)
+        lines = wording.packed([fact for fact in facts if fact], panel.content_size.width or 40)
+        text.append("\n" + "\n".join(lines), style="dim")
+        panel.update(text)
         self._show_pane()
 
     def on_tabbed_content_tab_activated(self) -> None:
@@ -404,10 +413,11 @@ class WeightsScreen(Place):
             return
         columns = max(1, pixels.size.width // (kernels.shape[2] + 1))
         which = "in colour" if channel < 0 else f"input channel {channel + 1} of {inputs}"
+        more = f", {which}   x: another" if inputs > 1 else ""
         pixels.show(
             tiled(kernels, min(columns, len(kernels))),
             scale="rgb" if kernels.ndim == 4 else "diverging",
-            caption=f"{len(kernels)} kernels, {which}   x: another channel",
+            caption=f"{len(kernels)} kernels{more}",
         )
 
     # Layers by one number
@@ -519,7 +529,7 @@ class WeightsScreen(Place):
         def slice_it(expression: str | None) -> None:
             if expression is not None:
                 self._slices[tensor.path] = expression.strip()
-                self.query_one("#weights-tabs", TabbedContent).active = "tab-values"
+                show_tab(self.query_one("#weights-tabs", TabbedContent), "tab-values")
                 self._show_pane()
 
         self.app.push_screen(
@@ -567,7 +577,7 @@ class WeightsScreen(Place):
     def action_bars(self) -> None:
         tabs = self.query_one("#weights-tabs", TabbedContent)
         if tabs.active != "tab-layers":
-            tabs.active = "tab-layers"
+            show_tab(tabs, "tab-layers")
             return
         names = list(BARS)
         self._bars = names[(names.index(self._bars) + 1) % len(names)]
@@ -578,7 +588,7 @@ class WeightsScreen(Place):
 
     def action_identify(self) -> None:
         if self.path is not None:
-            self.query_one("#weights-tabs", TabbedContent).active = "tab-file"
+            show_tab(self.query_one("#weights-tabs", TabbedContent), "tab-file")
             self.in_background(self._identify, self.path, group="identify")
 
     async def _identify(self, path: Path) -> None:

@@ -123,11 +123,13 @@ class Chart(Widget, can_focus=True):
         id: str | None = None,
         x_format: Callable[[float], str] = wording.count,
         empty: str = "Nothing to draw yet.",
+        tells_last: bool = True,
     ) -> None:
         super().__init__(id=id)
         self.chart_title = title
         self.x_format = x_format
         self.empty = empty
+        self.tells_last = tells_last
         self.log_y = False
         self._series: list[Series] = []
         self._canvas: list[Strip] | None = None
@@ -248,7 +250,7 @@ class Chart(Widget, can_focus=True):
 
     def _reading(self, series: Series) -> str:
         finite = np.flatnonzero(np.isfinite(series.y))
-        if series.filled and self.cursor is None:
+        if self.cursor is None and not self.tells_last:
             return ""
         if self.cursor is None:
             return wording.number(float(series.y[finite[-1]]))
@@ -262,7 +264,11 @@ class Chart(Widget, can_focus=True):
         places = np.concatenate([s.x[np.isfinite(s.y)] for s in shown])
         x_low, x_high = _widen(float(places.min()), float(places.max()))
         rows = max(1, height - top - 2)
-        marks = ticks(y_low, y_high, max(2, min(6, rows // 3)))
+        few = max(2, min(6, rows // 3))
+        marks = next(
+            (found for more in (0, 1, 2) if len(found := ticks(y_low, y_high, few + more)) > 1),
+            [y_low, y_high],
+        )
         labels = [(value, f"{10**value if self.log_y else value:.4g}") for value in marks]
         left = max([len(label) for _, label in labels], default=0) + 2
         rows_of = [

@@ -251,7 +251,7 @@ class Pixels(Widget, can_focus=True):
 
     def _room(self) -> tuple[int, int]:
         across, down = self._dots
-        lines = self.size.height - 1 - bool(self.caption)
+        lines = self.size.height - self.can_focus - bool(self.caption)
         return max(1, lines) * down, max(1, self.size.width // across)
 
     def _window(self) -> _Window:
@@ -278,6 +278,8 @@ class Pixels(Widget, can_focus=True):
         if self.caption:
             heading = Segment(self.caption, base + Style(bold=True))
             lines.insert(0, Strip([heading]).adjust_cell_length(width, base))
+        if not self.can_focus:
+            return lines
         footer = Segment(self._reading(), base)
         return [*lines, Strip([footer]).adjust_cell_length(width, base)]
 
