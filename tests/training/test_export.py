@@ -1,5 +1,5 @@
 import json
-import shutil
+from importlib.util import find_spec
 
 import keras
 import numpy as np
@@ -66,8 +66,21 @@ def test_litert_agrees_and_has_its_classes_beside_it(trained_run, tmp_path, imag
     assert json.loads((tmp_path / "m.tflite.json").read_text())["outputs"] == "probabilities"
 
 
+@tensorflow_only
 @pytest.mark.skipif(
-    bool(shutil.which("tf2onnx")) or keras.config.backend() != "tensorflow",
+    not all(map(find_spec, ("onnx", "tf2onnx", "onnxruntime"))), reason="takes further packages"
+)
+def test_onnx_agrees(trained_run, tmp_path, images, expected):
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(str(export(trained_run, "onnx", tmp_path / "m.onnx")))
+    pixels = load_trained(trained_run).preprocessing(images)
+    (got,) = session.run(None, {session.get_inputs()[0].name: pixels})
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.skipif(
+    bool(find_spec("tf2onnx")) or keras.config.backend() != "tensorflow",
     reason="the packages are there",
 )
 def test_a_missing_package_is_named(trained_run, tmp_path):

@@ -31,6 +31,9 @@ _NEEDS = {
     ("litert", "torch"): ("litert_torch",),
 }
 
+_ANY_SIZE = 64
+"""Height and width of the image that a model is shown which takes images of any size."""
+
 
 class ExportError(TrainingError):
     """A model cannot be exported in the way asked for."""
@@ -152,6 +155,10 @@ _WRITERS: dict[str, Callable[[TrainedModel, Path], None]] = {
 
 
 def _export(model: Any, path: Path, name: str) -> None:
+    import keras
+
+    # Keras refuses to export a model that was loaded and never called.
+    model(keras.ops.zeros([1, *(size or _ANY_SIZE for size in model.input_shape[1:])]))
     try:
         model.export(path, format=name, verbose=False)
     except ImportError as error:
