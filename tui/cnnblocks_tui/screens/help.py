@@ -43,7 +43,7 @@ class HelpScreen(Dialog[None]):
             if isinstance(sentence, str) and sentence:
                 page.add_row(Text(f"{sentence}\n"))
         for scope in self._scopes():
-            page.add_row(Text(SCOPES[scope], style="bold underline"))
+            page.add_row(Text.assemble((SCOPES[scope], "bold underline")))
             page.add_row(self._keys(scope))
             page.add_row("")
         page.add_row(

@@ -110,7 +110,7 @@ class Chart(Widget, can_focus=True):
     BINDINGS = bindings("chart")
     HELP = "A chart. Left and right move a cursor; the legend then reads the values at it."
     DEFAULT_CSS = """
-    Chart { height: 1fr; min-height: 6; background: transparent; }
+    Chart { height: 1fr; min-height: 6; padding: 0 1; background: transparent; }
     Chart:focus { background: $boost; }
     """
 
@@ -158,11 +158,11 @@ class Chart(Widget, can_focus=True):
         self._move_cursor(1)
 
     def on_click(self, event: Click) -> None:
-        self._cursor_to_cell(event.x)
+        self._cursor_to_cell(event)
 
     def on_mouse_move(self, event: MouseMove) -> None:
         if event.button:
-            self._cursor_to_cell(event.x)
+            self._cursor_to_cell(event)
 
     def watch_cursor(self) -> None:
         self._canvas = None
@@ -194,11 +194,11 @@ class Chart(Widget, can_focus=True):
         index = int(np.searchsorted(known, self.cursor)) + direction * stride
         self.cursor = float(known[max(0, min(len(known) - 1, index))])
 
-    def _cursor_to_cell(self, cell: int) -> None:
-        frame = self._frame
-        if frame is None or frame.width < 2:
+    def _cursor_to_cell(self, event: Click | MouseMove) -> None:
+        frame, place = self._frame, event.get_content_offset(self)
+        if frame is None or frame.width < 2 or place is None:
             return
-        share = max(0.0, min(1.0, (cell - frame.left) / (frame.width - 1)))
+        share = max(0.0, min(1.0, (place.x - frame.left) / (frame.width - 1)))
         self.cursor = frame.x_low + share * (frame.x_high - frame.x_low)
 
     def _paint(self) -> list[Strip]:

@@ -10,6 +10,8 @@ from cnnblocks_tui.widgets.layers import Layer, kernel_text
 
 _SMALL = ("Dropout", "Flatten", "Activation", "InputLayer", "Rescaling")
 _LEAST, _MOST = 22, 52
+_SHADE, _SKIP = 8, 14
+"""Cells that the shading and a way past the convolutions take at a box's right."""
 
 
 def picture(rows: Sequence[Layer], width: int) -> Text:
@@ -24,6 +26,8 @@ def picture(rows: Sequence[Layer], width: int) -> Text:
         width: Cells across.
     """
     largest = max((_resolution(row) for row in rows), default=1)
+    beside = _SHADE + (_SKIP if any(branches(row)[1] for row in rows) else 0)
+    width = max(_LEAST, width - beside)
     text = Text()
     for row in rows:
         if row["type"] in _SMALL:
@@ -50,7 +54,7 @@ def _small(text: Text, row: Layer, width: int) -> None:
 
 
 def _middle(width: int) -> int:
-    return min(width, _MOST + 16) // 2
+    return min(width, _MOST + 2) // 2
 
 
 def _arrow(text: Text, label: str, width: int) -> None:
@@ -63,7 +67,8 @@ def _box(text: Text, row: Layer, largest: int, width: int) -> None:
     shape = row.get("output_shape") or [1]
     lines = [f"{row['name']}  {wording.shape(shape)}", *_branch_lines(row, chains)]
     share = math.log2(1 + _resolution(row)) / math.log2(1 + max(largest, 2))
-    inner = max(round(_LEAST + (_MOST - _LEAST) * share) - 4, max(len(line) for line in lines))
+    most = min(_MOST, width)
+    inner = max(round(_LEAST + (most - _LEAST) * share) - 4, max(len(line) for line in lines))
     shade = "▒" * max(1, round(math.log2(max(2, shape[-1])) / 1.5))
     left = " " * max(0, _middle(width) - (inner + 4) // 2)
     _arrow_in(text, width)

@@ -16,6 +16,7 @@ from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
 
 _RAMP = " .:-=+*#%@"
+_LARGEST = 4
 _VIRIDIS = (
     (68, 1, 84),
     (71, 44, 122),
@@ -97,18 +98,19 @@ def tiled(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Window:
-    """Which part of the array is on the screen, and how many values share a dot."""
+    """Which part of the array is on the screen, how many values share a dot, or the reverse."""
 
     top: int
     left: int
-    step: int
+    step: int = 1
+    size: int = 1
 
 
 class Pixels(Widget, can_focus=True):
     """A two-dimensional array, or an image, a value a half cell.
 
     What is larger than the widget is shown in part, around the cursor; `z` shows the whole of it,
-    reduced (the largest magnitude of each patch is kept).
+    reduced (the largest magnitude of each patch is kept). What is much smaller is magnified.
     """
 
     BINDINGS = bindings("pixels")
@@ -199,13 +201,14 @@ class Pixels(Widget, can_focus=True):
         self._move(-3, 0)
 
     def on_click(self, event: Click) -> None:
-        if self._values is None:
+        place = event.get_content_offset(self)
+        if self._values is None or place is None:
             return
         window, (across, down) = self._window(), self._dots
-        line = event.y - (1 if self.caption else 0)
+        line = place.y - (1 if self.caption else 0)
         self._place(
-            window.top + max(0, line) * down * window.step,
-            window.left + event.x // across * window.step,
+            window.top + max(0, line) * down // window.size * window.step,
+            window.left + place.x // across // window.size * window.step,
         )
 
     def on_resize(self) -> None:
@@ -258,12 +261,15 @@ class Pixels(Widget, can_focus=True):
         assert self._values is not None
         rows, columns = self._room()
         height, width = self._values.shape[:2]
+        size = min(rows // height, columns // width, _LARGEST)
+        if size > 1:
+            return _Window(0, 0, size=size)
         if self._whole:
             return _Window(0, 0, max(1, -(-height // rows), -(-width // columns)))
         top = max(0, min(self._row - rows // 2, height - rows))
         left = max(0, min(self._column - columns // 2, width - columns))
         down = self._dots[1]
-        return _Window(top - top % down, left, 1)
+        return _Window(top - top % down, left)
 
     def _paint(self) -> list[Strip]:
         width, base = self.size.width, self.rich_style
@@ -273,6 +279,7 @@ class Pixels(Widget, can_focus=True):
         window = self._window()
         rows, columns = self._room()
         part = _reduced(self._values, window, rows, columns)
+        part = part.repeat(window.size, axis=0).repeat(window.size, axis=1)
         picture = self._letters(part, base) if self._plain else self._halves(part, window, base)
         lines = [Strip(line).adjust_cell_length(width, base) for line in picture]
         if self.caption:
@@ -292,7 +299,9 @@ class Pixels(Widget, can_focus=True):
         return f"[{self._row}, {self._column}] = {text}"
 
     def _cursor_in(self, window: _Window) -> tuple[int, int]:
-        return (self._row - window.top) // window.step, (self._column - window.left) // window.step
+        row = (self._row - window.top) // window.step
+        column = (self._column - window.left) // window.step
+        return (row * window.size + window.size // 2, column * window.size + window.size // 2)
 
     def _halves(self, part: np.ndarray, window: _Window, base: Style) -> list[list[Segment]]:
         colors = colors_of(part, self._scale)
