@@ -101,6 +101,10 @@ async def weights(pilot, run: Path) -> None:
     await until(pilot, lambda: bool(app.screen.pairs))
     await draw(pilot, "diff")
     await pilot.press("escape")
+    app.show_layers(run / "model.keras")
+    await until(pilot, lambda: bool(app.screen.rows) and idle(app))
+    await draw(pilot, "layers")
+    await pilot.press("escape")
 
 
 async def predict(pilot, run: Path) -> None:
