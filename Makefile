@@ -6,9 +6,15 @@ else
 BIN := $(VENV)/bin
 endif
 WORKERS ?= 2
-BACKEND_TESTS := tests/blocks tests/networks
+BACKENDS ?= jax torch
+BACKEND_TESTS := -m "not slow" tests/blocks tests/networks tests/weights/test_load.py \
+	tests/training/test_optimizers.py
+SHORT_TRAINING := tests/training/test_train_command.py -k "shows_layers or leaves_everything"
+BACKEND_TARGETS := $(addprefix test-on-,$(BACKENDS))
+# JAX compiles every operation of every shape it meets: thoroughly takes longer than to compute.
+test-on-jax: export XLA_FLAGS := --xla_backend_optimization_level=0
 
-.PHONY: demo test lint test-backends bench screenshots format clean
+.PHONY: demo test lint test-backends test-on-jax test-on-torch bench screenshots format clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cnnblocks train lenet5 --data digits --seed 1 --summary
@@ -22,9 +28,12 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-backends: $(VENV)/.ready-backends
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(BACKEND_TESTS)
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(BACKEND_TESTS)
+test-backends: $(BACKEND_TARGETS)
+	$(BIN)/python -m pytest tests/weights/test_across_backends.py
+
+$(BACKEND_TARGETS): test-on-%: $(VENV)/.ready-%
+	KERAS_BACKEND=$* $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(BACKEND_TESTS)
+	KERAS_BACKEND=$* $(BIN)/python -m pytest $(SHORT_TRAINING)
 
 bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/startup.py
@@ -52,6 +61,6 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-$(VENV)/.ready-backends: $(VENV)/.ready-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[jax,torch]'
+$(addprefix $(VENV)/.ready-,jax torch): $(VENV)/.ready-%: $(VENV)/.ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
 	touch $@
