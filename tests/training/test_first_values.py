@@ -39,7 +39,7 @@ def test_lsuv_gives_the_sums_of_every_layer_variance_one(nin):
 def test_a_head_bias_fills_the_head_and_nothing_else(nin):
     for weight in nin.model.trainable_variables:
         if weight.name == "bias":
-            expected = 3.0 if weight.path.startswith("classifier/") else 0.0
+            expected = 2.0 if weight.path.startswith("classifier/") else 0.0
             assert np.all(keras.ops.convert_to_numpy(weight) == expected), weight.path
 
 
