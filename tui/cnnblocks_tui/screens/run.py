@@ -326,12 +326,15 @@ class RunScreen(Place):
             return
         self._drawn, self._drawn_at = state, time.monotonic()
         for metric in ("loss", "accuracy"):
-            chart = self.query_one(f"#{metric}", Chart)
-            chart.draw(
-                self._series(metric),
-                log_y=metric == "loss" and bool(view.get("log")),
-                x_format=wording.duration if self._axis() == "time" else _plain_tick,
-            )
+            # One at a time, so that a key need not wait for both.
+            self.call_later(self._draw, metric)
+
+    def _draw(self, metric: str) -> None:
+        self.query_one(f"#{metric}", Chart).draw(
+            self._series(metric),
+            log_y=metric == "loss" and bool(self.view.get("log")),
+            x_format=wording.duration if self._axis() == "time" else _plain_tick,
+        )
 
     def _series(self, metric: str) -> list[Series]:
         several = len(self.feeds) > 1
