@@ -47,7 +47,10 @@ def main() -> None:
         for network in arguments.networks:
             if (network, seed) not in _finished(arguments.runs_dir):
                 _train(network, seed, arguments.runs_dir)
-            print(network, seed, _finished(arguments.runs_dir)[network, seed], flush=True)
+            finished = _finished(arguments.runs_dir)
+            if (network, seed) not in finished:
+                raise SystemExit("Stopped. The same command goes on with what is missing.")
+            print(network, seed, finished[network, seed], flush=True)
     _report(_finished(arguments.runs_dir))
 
 
