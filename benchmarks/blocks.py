@@ -40,7 +40,7 @@ class Contestant:
     def __init__(self, model, jit_compile, batch):
         self.model, self.batch, self.times = model, batch, []
         model.compile(
-            "adam", "sparse_categorical_crossentropy", ["accuracy"], jit_compile=jit_compile
+            "adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=jit_compile
         )
         for _ in range(3):
             model.train_on_batch(*batch)
@@ -74,7 +74,8 @@ def main():
     os.environ["KERAS_BACKEND"] = options.backend
     from cnnblocks.backend import import_keras
 
-    keras = import_keras()
+    import_keras()
+    import keras
     import numpy as np
 
     import cnnblocks

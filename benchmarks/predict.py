@@ -36,7 +36,8 @@ def main():
     os.environ["KERAS_BACKEND"] = options.backend
     from cnnblocks.backend import import_keras
 
-    keras = import_keras()
+    import_keras()
+    import keras
     import numpy as np
 
     import cnnblocks
