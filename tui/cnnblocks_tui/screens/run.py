@@ -330,11 +330,13 @@ class RunScreen(Place):
             self.call_later(self._draw, metric)
 
     def _draw(self, metric: str) -> None:
-        self.query_one(f"#{metric}", Chart).draw(
-            self._series(metric),
-            log_y=metric == "loss" and bool(self.view.get("log")),
-            x_format=wording.duration if self._axis() == "time" else _plain_tick,
-        )
+        # A screen that is being closed has lost its charts by now.
+        for chart in self.query(f"#{metric}").results(Chart):
+            chart.draw(
+                self._series(metric),
+                log_y=metric == "loss" and bool(self.view.get("log")),
+                x_format=wording.duration if self._axis() == "time" else _plain_tick,
+            )
 
     def _series(self, metric: str) -> list[Series]:
         several = len(self.feeds) > 1
