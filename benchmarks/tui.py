@@ -5,7 +5,8 @@ start of a process in a terminal of its own until a word stands on its screen, b
 Textual application and, with --peer, beside `harlequin`, a terminal program for databases, which is
 installed into an environment that is thrown away. Keys are timed from their arrival to the repaint
 that shows what they did: while a trainer writes 200 events a second, ten runs with long logs are
-listed and a large file is measured.
+listed and a large file is measured. Beside them stand the keys of the smallest Textual application
+next to the same trainer, and the processor's time, which a busy machine does not lengthen.
 """
 
 import argparse
@@ -145,26 +146,59 @@ def application(runs_dir: Path):
     from cnnblocks_tui import latency
     from cnnblocks_tui.settings import load_settings
 
-    class Timed(program.CnnblocksApp):
+    class Timed(TellsPaints, program.CnnblocksApp):
         CSS_PATH = Path(program.__file__).with_name("app.tcss")
-        state: Callable[[], object] = staticmethod(lambda: None)
-        before: object = None
-
-        def _display(self, screen, renderable) -> None:
-            super()._display(screen, renderable)
-            if self.state() != self.before:
-                self.painted.set()
 
     latency.prepare()
-    app = Timed(load_settings(runs_dir=runs_dir), settles=True)
-    app.painted = asyncio.Event()
-    return app
+    return Timed(load_settings(runs_dir=runs_dir), settles=True)
+
+
+class TellsPaints:
+    """An application that tells when a paint has shown another state than before."""
+
+    state: Callable[[], object] = staticmethod(lambda: None)
+    before: object = None
+
+    def __init__(self, *arguments, **options) -> None:
+        super().__init__(*arguments, **options)
+        self.painted = asyncio.Event()
+
+    def _display(self, screen, renderable) -> None:
+        super()._display(screen, renderable)
+        if self.state() != self.before:
+            self.painted.set()
+
+
+def smallest_application():
+    """A number that two keys change."""
+    from textual.app import App
+    from textual.reactive import reactive
+    from textual.widgets import Static
+
+    class Smallest(TellsPaints, App):
+        BINDINGS = (("j", "change(1)", "More"), ("k", "change(-1)", "Less"))
+        number = reactive(0)
+
+        def compose(self):
+            yield Static("0")
+
+        def action_change(self, by: int) -> None:
+            self.number += by
+
+        def watch_number(self, number: int) -> None:
+            for shown in self.query(Static):
+                shown.update(str(number))
+
+    return Smallest()
 
 
 async def answer_times(
     app, keys: Sequence[str], state: Callable[[], object], times: int
-) -> list[float]:
-    """Seconds from the arrival of a key to the first paint after it changed the state."""
+) -> list[tuple[float, float]]:
+    """Seconds from the arrival of a key to the first paint after it changed the state.
+
+    Beside them the seconds of processor that the thread of the screen took for it.
+    """
     from textual.events import Key
 
     app.state, taken = state, []
@@ -172,15 +206,18 @@ async def answer_times(
         key = keys[index % len(keys)]
         app.before = state()
         app.painted.clear()
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.thread_time()
         app.post_message(Key(key, key if len(key) == 1 else None))
-        await asyncio.wait_for(app.painted.wait(), timeout=10)
-        taken.append(time.perf_counter() - started)
+        await asyncio.wait_for(app.painted.wait(), timeout=60)
+        taken.append((time.perf_counter() - started, time.thread_time() - worked))
         await asyncio.sleep(0.05)
     return taken
 
 
-async def under_load(home: Path, size: Size) -> tuple[dict[str, list[float]], np.ndarray]:
+Times = dict[str, list[tuple[float, float]]]
+
+
+async def under_load(home: Path, size: Size) -> tuple[Times, np.ndarray]:
     """Key times on three screens, and the resident bytes while a run is watched."""
     from textual.widgets import DataTable
 
@@ -192,6 +229,12 @@ async def under_load(home: Path, size: Size) -> tuple[dict[str, list[float]], np
     trainer = subprocess.Popen([sys.executable, str(FAKE_TRAINER), str(run.path), *options])
     app, found = application(runs_dir), {}
     try:
+        smallest = smallest_application()
+        async with smallest.run_test(size=(120, 36)) as pilot:
+            await pilot.pause(3)
+            found["the smallest Textual application"] = await answer_times(
+                smallest, ["j", "k"], lambda: smallest.number, size.keys
+            )
         async with app.run_test(size=(120, 36)) as pilot:
             await pilot.pause(3)
             table = app.screen.query_one(DataTable)
@@ -213,13 +256,17 @@ async def under_load(home: Path, size: Size) -> tuple[dict[str, list[float]], np
     return found, memory
 
 
-async def while_measuring(app, pilot, file: Path, keys: int) -> list[float]:
+async def while_measuring(app, pilot, file: Path, keys: int) -> list[tuple[float, float]]:
     """Key times on the tensors of a file that is opened, and so measured, again and again."""
     from textual.widgets import Tree
 
-    taken: list[float] = []
+    taken: list[tuple[float, float]] = []
+    before = None
     while len(taken) < keys:
         app.show_weights(file)
+        while getattr(app.screen, "table", None) in (None, before):
+            await pilot.pause(0.1)
+        before = app.screen.table
         await pilot.pause(1)
         if not taken:
             await pilot.press("b")
@@ -280,12 +327,18 @@ def starts(home: Path, times: int, with_peer: bool) -> list[list[object]]:
     return rows
 
 
-def body(size: Size, paints: list, found: dict[str, list[float]], memory: np.ndarray) -> str:
+def key_row(place: str, taken: list[tuple[float, float]]) -> list[object]:
+    """A row for a screen: percentiles of the wall clock's time and of the processor's."""
+    waited, worked = 1000 * np.array(taken).T
+    percentiles = [np.percentile(times, p) for times in (waited, worked) for p in (50, 99)]
+    return [place, *(f"{value:.1f} ms" for value in percentiles), len(taken)]
+
+
+def body(size: Size, paints: list, found: Times, memory: np.ndarray) -> str:
     """The result in Markdown."""
-    keys = [
-        [place, *(f"{1000 * np.percentile(taken, p):.1f} ms" for p in (50, 99)), len(taken)]
-        for place, taken in found.items()
-    ]
+    keys = [key_row(place, taken) for place, taken in found.items()]
+    headers = ["where", "50th percentile", "99th percentile"]
+    headers += ["processor: 50th", "processor: 99th", "keys"]
     growth, error, samples = slope(memory)
     return "\n\n".join(
         [
@@ -295,7 +348,7 @@ def body(size: Size, paints: list, found: dict[str, list[float]], memory: np.nda
             f"From a key to the repaint, while a trainer writes 200 events a second, ten runs with "
             f"{size.events:,} events each are listed, and, in the last row, a file of "
             f"{size.megabytes:,} MB is measured:",
-            report.table(["where", "50th percentile", "99th percentile", "keys"], keys),
+            report.table(headers, keys),
             f"Resident memory while a run is watched: {memory[0] / MiB:.1f} MiB at first, "
             f"{memory[-1] / MiB:.1f} MiB {len(memory)} s later. A line through the last {samples} "
             f"samples rises by {growth / MiB:+.1f} ± {error / MiB:.1f} MiB an hour (standard "
