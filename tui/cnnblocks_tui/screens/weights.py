@@ -158,10 +158,17 @@ class WeightsScreen(Place):
             self.focus_main()
 
     def _close_table(self) -> None:
-        if self.table is not None:
+        """Give up reading the file, and close it once the thread that reads it has noticed."""
+        self.workers.cancel_group(self, "tensor")
+        if self.table is None:
+            return
+        table, self.table = self.table, None
+
+        def close() -> None:
             with self._reading:
-                self.table.close()
-            self.table = None
+                table.close()
+
+        threading.Thread(target=close, name="closes a weight file").start()
 
     def on_unmount(self) -> None:
         self._close_table()
