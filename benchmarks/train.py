@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,11 @@ def speed(results):
     return statistics.median(statistics.median(result["speeds"][1:]) for result in results)
 
 
+def say(network, engine, whose, results):
+    text = f"{network} {engine} {whose}: {speed(results):,.0f} images/s"
+    print(text, file=sys.stderr, flush=True)
+
+
 def matrix_peak():
     """Floating-point operations a second of a large matrix product here."""
     a, b = np.random.rand(2, 3000, 3000).astype("float32")
@@ -164,18 +170,19 @@ def measure(options, folder):
         data = Path(folder) / f"{network}.npz"
         images, labels = images_and_labels(count)
         np.savez(data, x_train=images, y_train=labels, x_test=images[:64], y_test=labels[:64])
-        peers = {}
-        for engine in [*options.backends, "tf_keras"]:
-            runs = [
-                run_peer(network, engine, count, batch, options.epochs)
-                for _ in range(options.repeats)
-            ]
-            peers[engine] = (speed(runs), runs[0])
-        for backend in options.backends:
-            runs = [
-                run_ours(network, backend, data, batch, options.epochs, folder)
-                for _ in range(options.repeats)
-            ]
+        plain, ours = defaultdict(list), defaultdict(list)
+        # In turns, so that whatever else the machine does meets all of them.
+        for _ in range(options.repeats):
+            for engine in [*options.backends, "tf_keras"]:
+                plain[engine].append(run_peer(network, engine, count, batch, options.epochs))
+                say(network, engine, "plain", plain[engine])
+                if engine in options.backends:
+                    ours[engine].append(
+                        run_ours(network, engine, data, batch, options.epochs, folder)
+                    )
+                    say(network, engine, "cnnblocks", ours[engine])
+        peers = {engine: (speed(runs), runs[0]) for engine, runs in plain.items()}
+        for backend, runs in ours.items():
             yield network, batch, backend, speed(runs), runs[0], peers
 
 
