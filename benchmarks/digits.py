@@ -1,6 +1,6 @@
 """Train every network on the built-in digits with recipe `default` and tabulate the test accuracy.
 
-About an hour on two cores: `python benchmarks/digits.py`. One network, one seed:
+About an hour a seed on two cores: `python benchmarks/digits.py`. One network, one seed:
 `python benchmarks/digits.py --networks lenet5 --seeds 0`. The runs are kept in `digits-runs/`; what
 is finished there is not trained again, and counts in the table.
 """
@@ -84,7 +84,7 @@ def _report(found: dict[tuple[str, int], tuple[float, float]]) -> None:
     headers = ("network", "input", "parameters", "epochs", "seconds", "test accuracy", "lowest")
     seeds = sorted({seed for _, seed in found})
     body = (
-        "Recipe `default`: 1,294 images to train on, 144 for validation, 359 for the test, which "
+        "Recipe `default`: 1,295 images to train on, 143 for validation, 359 for the test, which "
         "is read once, after training. Seconds are those of all epochs, the median over the seeds. "
         f"Seeds {', '.join(map(str, seeds))}.\n\n"
     )

@@ -16,9 +16,12 @@ def page() -> str:
         "",
         "Generated from the program's registry of actions by `python scripts/keys.py`.",
         "Inside the program, `?` shows the keys of what is in focus and `ctrl+p` finds any action.",
-        "Every key can be changed: `cnnblocks-tui --print-keymap > keys.toml` writes a file to",
-        "start from; it belongs into the configuration directory that `cnnblocks doctor` names.",
-        "The mouse works everywhere, and tab moves between the parts of a screen.",
+        "The keys listed here can be changed: `cnnblocks-tui --print-keymap > keys.toml` writes a",
+        "file to start from; it belongs into the configuration directory that `cnnblocks doctor`",
+        "names.",
+        "The mouse works everywhere, and tab moves between the parts of a screen. Not changeable:",
+        "tab; in the file browser backspace (the folder above) and `.` (hidden files); `y` in a",
+        "question; the arrows, space and enter in a field of choices.",
     ]
     for scope, heading in SCOPES.items():
         lines += [

@@ -141,6 +141,7 @@ def test_a_head_is_trained_on_a_folder_from_a_file_of_weights(trained, folder):
                 find_spec("tensorboard") is not None, reason="TensorBoard is installed"
             ),
         ),
+        ("train lenet5 --data digits --set augmentation.flip=yes", "flip must be true or false"),
         ("recipe resnet50 original", "resnet50 has no recipe 'original'"),
     ],
 )
@@ -158,6 +159,14 @@ def test_a_recipe_is_toml_that_train_takes(tmp_path):
     (tmp_path / "mine.toml").write_text(shown.replace("epochs = 5", "epochs = 0"))
     result = cnnblocks(*"train nin --data digits --config mine.toml".split(), cwd=tmp_path)
     assert "epochs must be" in result.stderr
+
+
+def test_an_entry_set_joins_the_table_of_the_file(tmp_path):
+    (tmp_path / "mine.toml").write_text("[augmentation]\ncutout = -1\n")
+    how = "train lenet5 --data digits --config mine.toml --epochs 1 --train-images 32"
+    result = cnnblocks(*how.split(), "--set", "augmentation.flip=true", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "cutout must be 0 or more" in result.stderr
 
 
 @pytest.mark.slow

@@ -105,7 +105,7 @@ def test_the_keymap_template_changes_nothing_and_names_everything():
     assert tomllib.loads(template) == {scope: {} for scope in SCOPES}
     taken = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", template, flags=re.MULTILINE))
     named = {f"{scope}.{name}": keys for scope in taken for name, keys in taken[scope].items()}
-    assert named == {action.id: action.keys for action in ACTIONS}
+    assert named == {action.id: action.keys for action in ACTIONS if action.keys}
 
 
 def write_keys(text):

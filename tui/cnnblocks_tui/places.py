@@ -2,24 +2,19 @@
 
 import json
 import logging
-import os
 import tempfile
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
-from cnnblocks.runs import state_directory
+from cnnblocks.runs import state_directory, user_directories
 
 log = logging.getLogger("cnnblocks_tui")
 
 
 def config_directory() -> Path:
     """The directory of `keys.toml` and `tui.toml`; `CNNBLOCKS_CONFIG_DIR` overrides it."""
-    return Path(
-        os.environ.get("CNNBLOCKS_CONFIG_DIR") or platformdirs.user_config_path("cnnblocks")
-    )
+    return user_directories()["config"]
 
 
 def log_path(name: str = "tui") -> Path:

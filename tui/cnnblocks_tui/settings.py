@@ -60,7 +60,7 @@ def keymap_template() -> str:
     lines = ["# Keys of cnnblocks-tui. Take the # off a line and change its keys;"]
     lines.append("# several keys are separated by commas. ctrl+x, f5, space, slash, X are names.")
     scope = None
-    for action in ACTIONS:
+    for action in (action for action in ACTIONS if action.keys):
         if action.scope != scope:
             scope = action.scope
             lines += ["", f"[{scope}]"]

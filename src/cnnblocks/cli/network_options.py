@@ -22,7 +22,9 @@ def read_arguments(
 
 
 def _literal(text: str) -> Any:
-    """`text` as Python would read it: a number, a tuple, True; else the text itself."""
+    """`text` as Python or TOML would read it: a number, a tuple, true; else the text itself."""
+    if text in ("true", "false"):
+        return text == "true"
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):

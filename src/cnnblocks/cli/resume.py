@@ -45,7 +45,7 @@ def resume(
 
 
 def _resume_here(run: "Run", epochs: int) -> None:
-    from cnnblocks.cli.run_view import conclude, foreground
+    from cnnblocks.cli.run_view import conclude, exit_status, foreground
     from cnnblocks.training.distribution import leads
 
     if not leads():
@@ -53,5 +53,5 @@ def _resume_here(run: "Run", epochs: int) -> None:
         return
     with foreground(run) as observer:
         run.resume(epochs, observer)
-    if conclude(run) == "failed":
-        sys.exit(1)
+    conclude(run)
+    sys.exit(exit_status(run))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cnnblocks.runs import EventTail, RunDirectory
 
 _INTERVAL = 0.25
+_AFTER_SIGNAL = {"SIGINT": 130, "SIGTERM": 143}
 
 
 def watch(run: "RunDirectory", live: bool) -> str:
@@ -61,6 +62,14 @@ def conclude(run: "RunDirectory") -> str:
     if advice := what_next(state, run.id, run.path):
         click.echo(advice, err=True)
     return state
+
+
+def exit_status(run: "RunDirectory") -> int:
+    """The status to end with after training: 1 for a failed run, 128 + its number for a signal."""
+    if run.state == "finished":
+        return 0
+    received = run.status.reason.partition(" ")[0]
+    return _AFTER_SIGNAL.get(received, int(run.state == "failed"))
 
 
 def _watch_lines(run: "RunDirectory") -> str:

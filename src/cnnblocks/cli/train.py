@@ -60,9 +60,6 @@ _SETTINGS = (
 )
 """Options that are fields of the configuration."""
 
-_EXIT = {"SIGINT": 130, "SIGTERM": 143}
-"""Exit statuses that a shell and a scheduler expect after a signal."""
-
 
 def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """Fields of a recipe; `table.entry=value` sets an entry of a table."""
@@ -184,7 +181,9 @@ def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 )
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's files.")
 @click.option("--csv", is_flag=True, help="Also write Keras' log.csv.")
-@click.option("--dump-weights", is_flag=True, help="Also write all weights to weights.txt.")
+@click.option(
+    "--dump-weights", is_flag=True, help="Also write the trainable weights to weights.txt."
+)
 @click.option("--summary", is_flag=True, help="Print the layer table first.")
 @click.option("--detach", is_flag=True, help="Train in the background and return at once.")
 @click.option("--quiet", is_flag=True, help="Print the result only.")
@@ -233,7 +232,9 @@ def _prepare(
         model = RunDirectory.open(options["like"], options["runs_dir"])
         network, data, recipe, settings = _like(ctx, model, network, data, settings)
     overrides = _read_toml(options["config"])
-    overrides |= options["fields"]
+    for name, value in options["fields"].items():
+        tables = isinstance(value, dict) and isinstance(overrides.get(name), dict)
+        overrides[name] = overrides[name] | value if tables else value
     overrides |= {name: options[name] for name in _RECIPE if options[name] is not None}
     if options["network_args"]:
         overrides["network_args"] = overrides.get("network_args", {}) | options["network_args"]
@@ -304,12 +305,13 @@ def _train(run: "Run", prepared: "Prepared", quiet: bool) -> None:
 
 
 def _conclude(run: "Run", options: dict[str, Any]) -> None:
+    from cnnblocks.cli.run_view import exit_status
+
     if options["as_json"]:
         _print_result(run)
     else:
         _tell(run, options["quiet"])
-    if run.state != "finished":
-        sys.exit(_EXIT.get(run.status.reason.split()[0], 1 if run.state == "failed" else 0))
+    sys.exit(exit_status(run))
 
 
 def _tell(run: "Run", quiet: bool) -> None:

@@ -65,6 +65,8 @@ class Augmentation:
             if value < 0 or (largest is not None and value > largest):
                 upper = f" to {largest}" if largest else " or more"
                 raise DataError(f"{name} must be 0{upper}. Received: {name}={value}")
+        if not isinstance(self.flip, bool):
+            raise DataError(f"flip must be true or false. Received: flip={self.flip!r}")
         if self.border not in get_args(Border):
             raise DataError(
                 f"border must be one of {', '.join(get_args(Border))}. "

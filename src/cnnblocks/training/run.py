@@ -81,7 +81,7 @@ def train(
     Args:
         network: A registered network, such as `"lenet5"`; see `cnnblocks.list_networks`.
         data: `"digits"` or another known name, or a path; see `cnnblocks.data.load`.
-        recipe: `"default"` or `"original"`; see `cnnblocks.training.recipe`.
+        recipe: `"default"`, `"original"` or `"speedrun"`; see `cnnblocks.training.recipe`.
         runs_dir: Where the run directory goes; see `cnnblocks.runs.runs_directory`.
         observer: Called with every event's name and fields.
         overrides: Fields of the recipe that are to differ.
