@@ -285,6 +285,50 @@ def test_layers_named_by_hand_without_order_are_refused(tmp_path):
         np.testing.assert_array_equal(old, now)
 
 
+def keras_2_file(path, model, backend="tensorflow"):
+    """Write a model's weights as Keras 2 does, without classes: names alone tell."""
+    with h5py.File(path, "w") as file:
+        holders = [layer for layer in model.layers if layer.weights]
+        file.attrs["layer_names"] = [layer.name.encode() for layer in holders]
+        file.attrs["backend"] = backend
+        for layer in holders:
+            group = file.create_group(layer.name)
+            named = {f"{layer.name}/{weight.name}:0": weight for weight in layer.weights}
+            group.attrs["weight_names"] = [name.encode() for name in named]
+            for name, weight in named.items():
+                group[name] = keras.ops.convert_to_numpy(weight)
+
+
+def of_named_layers(kind=layers.Conv2DTranspose, norm=layers.LayerNormalization):
+    image = keras.Input((4, 4, 3))
+    x = norm(name="norm1")(kind(3, 2, name="up1")(image))
+    return keras.Model(image, layers.Conv2D(3, 1, name="last")(x))
+
+
+def test_a_common_name_outweighs_a_class_guessed_from_shapes(tmp_path):
+    theirs = randomize(of_named_layers())
+    keras_2_file(tmp_path / "x.h5", theirs)
+    ours = of_named_layers()
+    report = load_weights(ours, tmp_path / "x.h5")
+    assert report.complete and report.evidence == ["name"]
+    assert_same(theirs, ours)
+
+
+def test_a_common_name_does_not_outweigh_a_class_that_is_known(tmp_path):
+    theirs = of_named_layers(layers.Conv2D)
+    theirs.save(tmp_path / "x.h5")
+    theirs.save_weights(tmp_path / "x.weights.h5")
+    for name in ("x.h5", "x.weights.h5"):
+        with pytest.raises(WeightsMismatchError, match="up1"):
+            load_weights(of_named_layers(), tmp_path / name, match="name")
+
+
+def test_a_common_name_with_other_shapes_is_refused(tmp_path):
+    keras_2_file(tmp_path / "x.h5", of_named_layers(norm=layers.BatchNormalization))
+    with pytest.raises(WeightsMismatchError, match="norm1"):
+        load_weights(of_named_layers(), tmp_path / "x.h5")
+
+
 # --- not fitting --------------------------------------------------------------------------------
 
 
@@ -294,7 +338,7 @@ def test_another_number_of_classes(tmp_path):
     source.save_weights(path)
     model = lenet(num_classes=3)
     before = values(model)
-    with pytest.raises(WeightsMismatchError, match=r"classifier.*strict=False"):
+    with pytest.raises(WeightsMismatchError, match=r"classifier.*load_weights\(model, path, strict=False\)"):
         load_weights(model, path)
     for old, now in zip(before, values(model)):
         np.testing.assert_array_equal(old, now)
@@ -373,6 +417,26 @@ def test_nan_loads_and_casts_are_told(tmp_path):
     assert report.loaded[0].cast == ("float32", "float16")
     assert report.notes == ["values were cast from float32 to float16"]
     assert np.isnan(values(model)[1]).all()
+
+
+def test_kernels_of_theano_are_refused(tmp_path):
+    model = lenet()
+    keras_2_file(tmp_path / "x.h5", model, backend="theano")
+    before = values(model)
+    with pytest.raises(WeightFileError, match="Theano, whose convolutions run the other way"):
+        load_weights(model, tmp_path / "x.h5")
+    for old, now in zip(before, values(model)):
+        np.testing.assert_array_equal(old, now)
+
+
+def test_layers_without_kernels_load_from_theano(tmp_path):
+    def make():
+        return keras.Sequential([keras.Input((3,)), layers.Dense(2, name="first")])
+
+    theirs, ours = randomize(make()), make()
+    keras_2_file(tmp_path / "x.h5", theirs, backend="theano")
+    assert load_weights(ours, tmp_path / "x.h5").complete
+    assert_same(theirs, ours)
 
 
 def test_create_takes_weights(tmp_path):

@@ -167,9 +167,17 @@ class _Matcher:
     def fits(self, file: int, model: int) -> bool:
         return self.file_keys[file] == self.model_keys[model]
 
+    def _fits(self, pair: Pair) -> bool:
+        """Return whether a pair fits; a common name outweighs a family that is only a guess."""
+        if self.fits(pair.file, pair.model):
+            return True
+        file, model = self.file.units[pair.file], self.model.units[pair.model]
+        named = pair.by == BY_NAME and file.guessed
+        return named and file.shapes_by_role == model.shapes_by_role
+
     def _settle(self, found: Match, pairs: Iterable[Pair]) -> None:
         for pair in pairs:
-            fitting = self.fits(pair.file, pair.model)
+            fitting = self._fits(pair)
             (found.pairs if fitting else found.mismatches).append(pair)
             self.free_files.discard(pair.file)
             self.free_models.discard(pair.model)
@@ -227,7 +235,7 @@ class _Matcher:
         pairs = [Pair(theirs[name], ours[name], BY_NAME) for name in theirs.keys() & ours.keys()]
         if not any(self._is_given_in_block(pair.file) for pair in pairs):
             return
-        fitting = [pair for pair in pairs if self.fits(pair.file, pair.model)]
+        fitting = [pair for pair in pairs if self._fits(pair)]
         files = self.free_files - {pair.file for pair in fitting}
         models = self.free_models - {pair.model for pair in fitting}
         if not {self.file_keys[i] for i in files} & {self.model_keys[i] for i in models}:

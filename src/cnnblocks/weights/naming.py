@@ -223,7 +223,7 @@ def group_layers(
 
 
 def _layer(name: str, own: list[Tensor], group: str, path: str, class_name: str | None) -> Layer:
-    kind = snake_case(class_name) if class_name else known_kind(name)
+    kind = snake_case(class_name) if class_name else known_kind(name) or _stored_kind(path)
     shapes = {tensor.role: tensor.shape for tensor in own}
     base, number = automatic(name.split("/")[-1])
     return Layer(
@@ -234,7 +234,14 @@ def _layer(name: str, own: list[Tensor], group: str, path: str, class_name: str 
         number=number if base in _POSITIONS else None,
         group=group,
         tensors=tuple(own),
+        guessed=kind is None,
     )
+
+
+def _stored_kind(path: str) -> str | None:
+    """Return the kind that Keras 3 wrote into the path of a layer (`layers/conv2d_3`)."""
+    parts = path.split("/")
+    return known_kind(parts[-1]) if parts[-2:-1] == ["layers"] else None
 
 
 def drop_model_name(names: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from cnnblocks.weights.structure import (
 from cnnblocks.weights.table import Tensor, WeightTable
 
 MATCHES = ("auto", "path", "name", "order")
+_PARTLY = "load_weights(model, path, strict=False)"
 
 
 class WeightsMismatchError(WeightFileError):
@@ -79,10 +80,12 @@ def plan(table: WeightTable, model: Structure, name: str = "the model", how: str
 
     Raises:
         ValueError: `how` is none of them.
+        WeightFileError: the file's convolutions run the other way round.
     """
     if how not in MATCHES:
         raise ValueError(f"match must be one of {', '.join(map(repr, MATCHES))}. Received: {how!r}")
     file = table_structure(table)
+    _refuse_turned_kernels(table, file)
     found = match(file, model, how, called_in_order(table))
     layers = [layer for layer in table.structure if loadable(layer)]
     report = LoadReport(table.path, table.format, name)
@@ -104,12 +107,12 @@ def require_complete(report: LoadReport) -> None:
     if report.complete:
         return
     if report.ambiguous:
-        advice = "Nothing was loaded; with strict=False all that is certain loads."
+        advice = f"Nothing was loaded; {_PARTLY} loads all that is certain."
         raise AmbiguousWeightsError(
             report, f"fits {report.model} in more than one way: {report.summary()}. {advice}"
         )
     require_any(report)
-    advice = "Nothing was loaded; with strict=False the layers that fit load."
+    advice = f"Nothing was loaded; {_PARTLY} loads the layers that fit."
     raise WeightsMismatchError(report, f"does not fit {report.model}: {report.summary()}. {advice}")
 
 
@@ -128,6 +131,25 @@ def require_any(report: LoadReport) -> None:
         )
     reason = report.summary() or "the file holds no weights of layers"
     raise WeightsMismatchError(report, f"fits {report.model} nowhere: {reason}.")
+
+
+def _refuse_turned_kernels(table: WeightTable, file: Structure) -> None:
+    """Raise if a file holds kernels of Theano, which convolves where all others correlate."""
+    if table.metadata["backend"] == "theano" and any(_is_windowed(unit) for unit in file.units):
+        raise WeightFileError(
+            table.path,
+            "saved by Keras on Theano, whose convolutions run the other way round, so its kernels "
+            "would be upside down. Load it in Keras 2.3 on TensorFlow, which turns them, and save "
+            "it again.",
+        )
+
+
+def _is_windowed(unit: Unit) -> bool:
+    """Return whether a layer has a kernel that covers more than one pixel."""
+    return any(
+        role.endswith("kernel") and any(size > 1 for size in shape[:-2])
+        for role, shape in unit.shapes
+    )
 
 
 def _assign(

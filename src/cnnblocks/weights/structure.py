@@ -52,6 +52,8 @@ class Unit:
         number: how far it has counted (`conv2d_17`: 17).
         place: where the layer stands in the order in which the model holds its layers, as far as
             that is known; layers with equal places stand in no known order.
+        guessed: whether the family is only a guess from the shapes, which cannot tell a convolution
+            from a transposed one, nor one normalization from another.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Unit:
     stem: str | None = None
     number: int | None = None
     place: tuple[int, ...] | None = None
+    guessed: bool = False
 
     @property
     def shapes_by_role(self) -> frozenset[tuple[str, Shape]]:
@@ -195,7 +198,14 @@ def _unit(layer: Layer, place: tuple[int, ...] | None) -> Unit:
     shapes = _shapes_of(layer)
     stem = automatic(_leaf(layer))[0] if layer.number is not None else None
     return Unit(
-        layer.name, layer.path, family_of(layer.kind, shapes), shapes, stem, layer.number, place
+        layer.name,
+        layer.path,
+        family_of(layer.kind, shapes),
+        shapes,
+        stem,
+        layer.number,
+        place,
+        layer.guessed,
     )
 
 

@@ -152,6 +152,7 @@ class Layer:
         group: the top-level layer whose weights Keras stores in one group with this one's, which
             differs from `name` where a nested model or a block was flattened.
         tensors: its tensors, in the file's own order where that means something.
+        guessed: whether `kind` is no more than a guess from the shapes.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Layer:
     number: int | None
     group: str
     tensors: tuple[Tensor, ...]
+    guessed: bool = False
 
     @property
     def roles(self) -> dict[str, Tensor]:
