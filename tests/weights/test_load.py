@@ -338,7 +338,7 @@ def test_another_number_of_classes(tmp_path):
     source.save_weights(path)
     model = lenet(num_classes=3)
     before = values(model)
-    with pytest.raises(WeightsMismatchError, match=r"classifier.*load_weights\(model, path, strict=False\)"):
+    with pytest.raises(WeightsMismatchError, match=r"classifier.*load_weights\(.*strict=False\)"):
         load_weights(model, path)
     for old, now in zip(before, values(model)):
         np.testing.assert_array_equal(old, now)

@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -286,6 +288,51 @@ def test_a_tensor_by_path_or_name(real_files):
         assert table["stem/stem/kernel:0"] is table["stem/kernel:0"]
         with pytest.raises(KeyError):
             table["nothing"]
+
+
+NAMES = ["k3.keras", "k3.weights.h5", "k3_shards.weights.json", "tfk.h5", "tfk.ckpt", "tfk.txt"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("way", ["read", "slabs", "read_slice"])
+def test_a_closed_table_gives_no_values_of_the_next(real_files, tmp_path, name, way):
+    with weights.open(real_files / name) as table:
+        tensors = table.tensors
+        tensors[0].read()
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["x"] = np.zeros(100_000)
+    with weights.open(tmp_path / "x.h5"):
+        for tensor in tensors:
+            with pytest.raises(weights.WeightFileError, match="was closed before"):
+                closed_read(tensor, way)
+
+
+def closed_read(tensor, way):
+    if way == "slabs":
+        return list(tensor.slabs())
+    return tensor.read() if way == "read" else tensor.read_slice("[...]")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_closing_leaves_no_file_open(real_files, name):
+    before = len(list(Path("/dev/fd").iterdir()))
+    with weights.open(real_files / name) as table:
+        table.tensors[0].read()
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    assert table.tensors
+
+
+def test_reading_takes_no_second_copy(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["x"] = np.zeros(1_000_000)
+    with weights.open(tmp_path / "x.h5") as table:
+        tracemalloc.start()
+        try:
+            table.tensors[0].read()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 12_000_000
 
 
 def test_opening_needs_no_engine(real_files):

@@ -63,6 +63,8 @@ def _reason(error: Exception) -> str:
         return f"the file was cut short, or is still being written ({text})."
     if "already open for write" in text:
         return f"a program is writing it, or died while doing so ({text})."
+    if "closed file" in text or "identifier is not of specified type" in text:
+        return "it was closed before its values were read; open it again."
     if "signature not found" in text:
         return "not an HDF5 file, or its beginning is damaged."
     if isinstance(error, OSError) and error.strerror and error.errno:

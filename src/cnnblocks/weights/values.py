@@ -44,7 +44,7 @@ def reader_of(stream: IO[bytes], base: int = 0) -> Reader:
         base: what to add to every offset.
     """
     if hasattr(os, "preadv"):
-        return descriptor_reader(stream.fileno(), base)
+        return descriptor_reader(stream.fileno, base)
     lock = Lock()
 
     def read(offset: int, buffer: np.ndarray) -> None:
@@ -58,15 +58,17 @@ def reader_of(stream: IO[bytes], base: int = 0) -> Reader:
     return read
 
 
-def descriptor_reader(fd: int, base: int = 0) -> Reader:
+def descriptor_reader(descriptor: Callable[[], int], base: int = 0) -> Reader:
     """Return a reader of a file descriptor, which leaves its position alone.
 
     Args:
-        fd: the descriptor, on a system with `os.preadv`.
+        descriptor: tells the descriptor, on a system with `os.preadv`, and raises once the file is
+            closed: the next file that is opened gets the same number.
         base: what to add to every offset.
     """
 
     def read(offset: int, buffer: np.ndarray) -> None:
+        fd = descriptor()
         view = memoryview(buffer.data).cast("B")
         done = 0
         while done < len(view):
@@ -123,7 +125,7 @@ class RawValues:
             ]
         low, high = min(rows[0], rows[-1]), max(rows[0], rows[-1]) + 1
         block = self._rows(low, high).reshape(high - low, *self._shape[1:])
-        return block[np.asarray(rows) - low][(slice(None), *selection[1:])]
+        return block[:: rows.step][(slice(None), *selection[1:])]
 
     def _rows(self, low: int, high: int) -> np.ndarray:
         width = math.prod(self._shape[1:])

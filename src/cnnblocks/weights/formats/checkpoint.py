@@ -111,22 +111,23 @@ def read(path: Path, prefix: Path) -> WeightTable:
     with ExitStack() as opened:
         try:
             count, entries = read_index(index.read_bytes())
-            shards = _Shards(path, prefix, count, opened)
+            shards = _Shards(path, prefix, count)
+            opened.callback(shards.close)
             nodes = _graph(entries, shards)
         except BundleError as error:
             raise WeightFileError(path, f"{error}.") from error
         names = _names(entries, nodes)
         tensors, paths = _tensors(path, entries, names, shards)
-        closing = opened.pop_all()
+        opened.pop_all()
     weights = [tensor for tensor in tensors if tensor.role != "optimizer"]
     layers = group_layers(weights, None, paths)
-    return WeightTable(path, "tf-checkpoint", tensors, layers, {}, close=closing.close)
+    return WeightTable(path, "tf-checkpoint", tensors, layers, {}, close=shards.close)
 
 
 class _Shards:
     """The data files of a checkpoint, opened when first needed."""
 
-    def __init__(self, path: Path, prefix: Path, count: int, opened: ExitStack) -> None:
+    def __init__(self, path: Path, prefix: Path, count: int) -> None:
         if count > _MAX_SHARDS:
             raise BundleError(f"refused: the index speaks of {count:,} data files")
         self._path = path
@@ -134,9 +135,15 @@ class _Shards:
             prefix.with_name(f"{prefix.name}.data-{number:05}-of-{count:05}")
             for number in range(count)
         ]
-        self._opened = opened
         self._lock = Lock()
+        self._closed = False
         self._streams: dict[int, IO[bytes]] = {}
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for stream in self._streams.values():
+                stream.close()
 
     def check(self, key: str, entry: Entry) -> None:
         """Raise unless the values of `entry` can lie where it says."""
@@ -158,8 +165,10 @@ class _Shards:
 
     def _stream(self, shard: int) -> IO[bytes]:
         with self._lock:
+            if self._closed:
+                raise ValueError("read of a closed file")
             if shard not in self._streams:
-                self._streams[shard] = self._opened.enter_context(self._files[shard].open("rb"))
+                self._streams[shard] = self._files[shard].open("rb")
             return self._streams[shard]
 
 

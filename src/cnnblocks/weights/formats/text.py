@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from cnnblocks.weights.errors import WeightFileError
+from cnnblocks.weights.errors import WeightFileError, reading
 from cnnblocks.weights.naming import (
     axes_of,
     drop_model_name,
@@ -163,10 +163,8 @@ class _TextValues:
         rest = b""
         while position < self._entry.stop:
             piece = np.empty(min(size, self._entry.stop - position), np.uint8)
-            try:
+            with reading(self._path):
                 self._read(position, piece)
-            except EOFError:
-                raise self._fail("fewer bytes than when the file was opened") from None
             position += len(piece)
             text = (rest + piece.tobytes()).translate(_NO_BRACKETS)
             # The last word may go on in the next piece.
