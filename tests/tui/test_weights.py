@@ -1,5 +1,8 @@
 """The weights screen, over real files."""
 
+import asyncio
+import threading
+
 import h5py
 import numpy as np
 import pytest
@@ -188,6 +191,31 @@ async def test_equal_files_are_said_to_be_equal(open_app, wait_for, tmp_path, ne
         await wait_for(pilot, "conv2d")
         app.show_diff(one, one.with_name("last.weights.h5"))
         await wait_for(pilot, "The files are equal.")
+
+
+async def test_giving_up_is_said_and_choosing_measures_again(open_app, wait_for, file):
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "share of values")
+        with app.screen._reading:
+            await pilot.press("down")
+            await pilot.pause(0.2)
+            await pilot.press("ctrl+x")
+            await wait_for(pilot, "Given up. Choose the tensor again to measure it.")
+        await pilot.press("enter")
+        await wait_for(pilot, "median")
+
+
+async def test_what_nobody_waits_for_is_not_read(open_app, wait_for, file):
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "share of values")
+        read = threading.Event()
+        with app.screen._reading:
+            task = asyncio.create_task(app.screen._in_thread(lambda cancelled: read.set()))
+            await pilot.pause(0.2)
+            task.cancel()
+            await pilot.pause(0.1)
+        await pilot.pause(0.3)
+        assert task.cancelled() and not read.is_set()
 
 
 def test_the_outline_joins_names_that_do_not_branch():

@@ -1,16 +1,45 @@
-"""Arrays of weight files as a view needs them; everything here is called in a thread."""
+"""Arrays of weight files as a view needs them; what takes time is called in a thread."""
 
+import asyncio
 import re
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from cnnblocks.weights import Tensor
+from cnnblocks.weights import Cancelled, Tensor
 from cnnblocks_tui.opening import weight_files
 
+Result = TypeVar("Result")
 MOST_VALUES = 4_000_000
 ROW = 64
+
+
+async def read_in_thread(
+    reading: threading.Lock, read: Callable[[threading.Event], Result]
+) -> Result:
+    """Read in a thread, one at a time; a task that is cancelled tells its thread, which soon ends.
+
+    Args:
+        reading: Held by the thread that reads.
+        read: Called with an event that is set when nobody wants the answer any more.
+    """
+    cancelled = threading.Event()
+
+    def guarded() -> Result:
+        with reading:
+            if cancelled.is_set():
+                raise Cancelled
+            return read(cancelled)
+
+    try:
+        return await asyncio.to_thread(guarded)
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ class DiffScreen(Place):
         self.found: TableDifference | None = None
         self._tables: list[WeightTable] = []
         self._reading = threading.Lock()
+        self._cancelled = threading.Event()
         self._only_changed = False
         self._columns: list[tuple[str, str, int]] = []
         self._shown: list[Pair] = []
@@ -161,41 +162,59 @@ class DiffScreen(Place):
         self.query_one(Table).focus()
 
     def _close(self) -> None:
-        with self._reading:
-            for table in self._tables:
-                table.close()
-            self._tables = []
+        """Give up reading the files, and close them once the thread that reads has noticed."""
+        self._cancelled.set()
+        self.workers.cancel_group(self, "pair")
+        self.found = None
+        tables, self._tables = self._tables, []
+
+        def close() -> None:
+            with self._reading:
+                for table in tables:
+                    table.close()
+
+        threading.Thread(target=close, name="closes two weight files").start()
 
     async def _compare(self) -> None:
         from cnnblocks import weights
 
+        self._close()
         head = self.query_one("#diff-head", Static)
-        head.update(f"Comparing {self.first.name} with {self.second.name} …")
-        cancelled = threading.Event()
+        head.update(Text(f"Comparing {self.first.name} with {self.second.name} …"))
+        cancelled = self._cancelled = threading.Event()
+        tables = self._tables
+        paths = (self.first, self.second)
         loop = asyncio.get_running_loop()
         share = {"step": -1}
+
+        def tell(step: int) -> None:
+            if not cancelled.is_set():
+                bar = wording.bar(step / 50, 20)
+                head.update(f"comparing {bar} {2 * step} % (ctrl+x gives up)")
 
         def progress(done: int, total: int) -> None:
             step = int(50 * done / total) if total else 50
             if step != share["step"]:
                 share["step"] = step
-                text = f"comparing {wording.bar(step / 50, 20)} {2 * step} % (ctrl+x gives up)"
-                loop.call_soon_threadsafe(head.update, text)
+                loop.call_soon_threadsafe(tell, step)
 
         def compare() -> "TableDifference":
             with self._reading:
-                self._tables = [weights.open(self.first), weights.open(self.second)]
-                return weights.diff(*self._tables, progress=progress, cancelled=cancelled.is_set)
+                for path in paths:
+                    if cancelled.is_set():
+                        raise weights.Cancelled
+                    tables.append(weights.open(path))
+                return weights.diff(*tables, progress=progress, cancelled=cancelled.is_set)
 
-        self._close()
         try:
             self.found = await asyncio.to_thread(compare)
         except asyncio.CancelledError:
             cancelled.set()
-            loop.call_soon(head.update, "Given up. Press escape to go back, x to compare again.")
             raise
-        except (CnnblocksError, OSError, weights.Cancelled) as error:
-            head.update(str(error))
+        except weights.Cancelled:
+            return
+        except (CnnblocksError, OSError) as error:
+            head.update(Text(str(error)))
             return
         self.pairs = pairs_of(self.found)
         loop.call_soon(self._finish)
@@ -274,7 +293,7 @@ class DiffScreen(Place):
 
     def _show_pair(self) -> None:
         row = self.query_one(Table).cursor_row
-        if 0 <= row < len(self._shown):
+        if self.found is not None and 0 <= row < len(self._shown):
             self.in_background(self._draw_pair, self._shown[row], group="pair")
 
     async def _draw_pair(self, pair: Pair) -> None:
@@ -288,28 +307,24 @@ class DiffScreen(Place):
         try:
             await draw(pair)
         except (CnnblocksError, OSError, ValueError) as error:
-            self.query_one("#diff-text", Static).update(str(error))
+            self.query_one("#diff-text", Static).update(Text(str(error)))
 
     async def _draw_histograms(self, pair: Pair) -> None:
         tensors = [(self.first, pair.a, 0), (self.second, pair.b, 1)]
         known = [(path, tensor, color) for path, tensor, color in tensors if tensor is not None]
-        cancelled = threading.Event()
 
-        def read() -> list[Series]:
+        def read(cancelled: threading.Event) -> list[Series]:
             from cnnblocks_tui.weight_numbers import histogram_series
 
-            with self._reading:
-                return histogram_series(known, _BINS, cancelled)
+            return histogram_series(known, _BINS, cancelled)
 
-        try:
-            series = await asyncio.to_thread(read)
-        except asyncio.CancelledError:
-            cancelled.set()
-            raise
+        from cnnblocks_tui.weight_reading import read_in_thread
+
+        series = await read_in_thread(self._reading, read)
         self.query_one("#histograms", Chart).draw(series)
 
     async def _draw_difference(self, pair: Pair) -> None:
-        from cnnblocks_tui.weight_reading import default_slice, read_plane
+        from cnnblocks_tui.weight_reading import default_slice, read_in_thread, read_plane
 
         pixels = self.query_one("#difference", Pixels)
         a, b = pair.a, pair.b
@@ -318,12 +333,10 @@ class DiffScreen(Place):
             return
         expression = default_slice(a)
 
-        def read() -> Any:
-            with self._reading:
-                before, after = read_plane(a, expression), read_plane(b, expression)
-            return after.values - before.values
+        def read(cancelled: threading.Event) -> Any:
+            return read_plane(b, expression).values - read_plane(a, expression).values
 
-        values = await asyncio.to_thread(read)
+        values = await read_in_thread(self._reading, read)
         pixels.show(
             values, scale="diverging", caption=f"second − first, {expression}   z: zoom", whole=True
         )
@@ -366,7 +379,10 @@ class DiffScreen(Place):
         self.in_background(self._compare, group="compare")
 
     def action_cancel(self) -> None:
-        self.workers.cancel_group(self, "compare")
+        if self.workers.cancel_group(self, "compare"):
+            self._cancelled.set()
+            text = "Given up. Press escape to go back, x to compare again."
+            self.query_one("#diff-head", Static).update(text)
 
     def action_export(self) -> None:
         found = self.found

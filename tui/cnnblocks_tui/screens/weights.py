@@ -38,6 +38,7 @@ BARS = {
 }
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _BINS = 80
+_LARGE = 32 << 20
 
 
 class WeightsScreen(Place):
@@ -240,6 +241,10 @@ class WeightsScreen(Place):
         if event.node.data is not None:
             self._choose(event.node.data)
 
+    def on_tree_node_selected(self, event: Tree.NodeSelected) -> None:
+        if event.node.data is not None and event.node.data is self.tensor:
+            self._show_pane()
+
     def _choose(self, tensor: "Tensor") -> None:
         if tensor is not self.tensor:
             self.tensor = tensor
@@ -342,18 +347,9 @@ class WeightsScreen(Place):
             self.in_background(show, self.tensor, group="tensor")
 
     async def _in_thread(self, read: Callable[[threading.Event], Result]) -> Result:
-        """Read in a thread; when this task is cancelled, the thread is told and soon ends."""
-        cancelled = threading.Event()
+        from cnnblocks_tui.weight_reading import read_in_thread
 
-        def guarded() -> Result:
-            with self._reading:
-                return read(cancelled)
-
-        try:
-            return await asyncio.to_thread(guarded)
-        except asyncio.CancelledError:
-            cancelled.set()
-            raise
+        return await read_in_thread(self._reading, read)
 
     async def _show_numbers(self, tensor: "Tensor") -> None:
         from cnnblocks_tui.weight_numbers import Numbers, measure
@@ -362,19 +358,22 @@ class WeightsScreen(Place):
         panel = self.query_one("#tensor-statistics", Static)
         loop = asyncio.get_running_loop()
 
-        def progress(share: float) -> None:
-            loop.call_soon_threadsafe(
-                panel.update, f"measuring {wording.bar(share, 20)} {share:.0%} (ctrl+x gives up)"
-            )
+        def tell(share: float, cancelled: threading.Event) -> None:
+            if not cancelled.is_set():
+                bar = wording.bar(share, 20)
+                panel.update(f"measuring {bar} {share:.0%} (ctrl+x gives up)")
 
         def read(cancelled: threading.Event) -> Numbers:
-            quiet = tensor.bytes < 32 << 20
-            return measure(tensor, _BINS, cancelled, (lambda share: None) if quiet else progress)
+            def progress(share: float) -> None:
+                if tensor.bytes >= _LARGE:
+                    loop.call_soon_threadsafe(tell, share, cancelled)
+
+            return measure(tensor, _BINS, cancelled, progress)
 
         try:
             numbers = await self._in_thread(read)
         except (CnnblocksError, OSError) as error:
-            panel.update(str(error))
+            panel.update(Text(str(error)))
             return
         if tensor is not self.tensor:
             return
@@ -591,7 +590,10 @@ class WeightsScreen(Place):
         self._fill_bars(self._measured)
 
     def action_cancel(self) -> None:
-        self.workers.cancel_group(self, "tensor")
+        given_up = self.workers.cancel_group(self, "tensor")
+        if given_up and self.query_one("#weights-tabs", TabbedContent).active == "tab-numbers":
+            text = "Given up. Choose the tensor again to measure it."
+            self.query_one("#tensor-statistics", Static).update(text)
 
     def action_identify(self) -> None:
         if self.path is not None:
