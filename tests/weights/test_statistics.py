@@ -1,6 +1,7 @@
 """Statistics against NumPy's, over dtypes, shapes, layouts and odd values."""
 
 import math
+import time
 
 import h5py
 import numpy as np
@@ -164,6 +165,23 @@ def test_histogram(stored):
     assert np.abs(counts - expected[0]).max() <= 2
     assert edges == pytest.approx(expected[1], rel=1e-6)
     assert weights.histogram(stored(np.ones(5)), bins=4)[0].sum() == 5
+
+
+@pytest.mark.parametrize("chunks", [(2048, 16), (2048, 1024), (100, 100), (1, 2000)])
+def test_slabs_of_packed_values_unpack_every_chunk_once(tmp_path, chunks):
+    values = np.random.default_rng(6).random((2048, 2048), dtype=np.float32).round(1)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("x", data=values, chunks=chunks, compression=1)
+    with weights.open(tmp_path / "x.h5") as table:
+        (tensor,) = table.tensors
+        began = time.perf_counter()
+        tensor.read()
+        whole = time.perf_counter() - began
+        began = time.perf_counter()
+        slabs = list(tensor.slabs(passes.SLAB_BYTES))
+        assert time.perf_counter() - began < 6 * whole + 0.1
+    assert max(slab.nbytes for slab in slabs) <= passes.SLAB_BYTES
+    assert np.array_equal(np.concatenate(slabs), values.ravel())
 
 
 def test_progress_and_calling_off(stored):

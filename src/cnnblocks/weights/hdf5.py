@@ -19,6 +19,8 @@ _MAX_DEPTH = 64
 _MAX_ATTRIBUTE_BYTES = 64 << 20
 _BOMB_FLOOR = 64 << 20
 _MAX_EXPANSION = 1000
+# HDF5 unpacks a whole chunk for any part of it, so this much is read at once to meet each once.
+_BAND_BYTES = 64 << 20
 # Filters that are compiled into HDF5 or h5py; any other would load a plug-in library.
 _OWN_FILTERS = {1, 2, 3, 4, 5, 6, 32000}
 _SIMPLE_TYPES = (h5py.h5t.TypeStringID, h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID)
@@ -98,7 +100,7 @@ class Hdf5File:
 
     def _own_reader(self, opened: ExitStack) -> Reader:
         if hasattr(os, "preadv"):
-            return descriptor_reader(self._file.id.get_vfd_handle())
+            return descriptor_reader(self._file.id.get_vfd_handle)
         return reader_of(opened.enter_context(self.path.open("rb")))
 
     def guard(self) -> AbstractContextManager[None]:
@@ -305,8 +307,23 @@ class Hdf5Values:
         self._dtype = dtype
 
     def slabs(self, buffer: np.ndarray) -> Iterator[np.ndarray]:
-        for selection in blocks(self._shape, max(1, buffer.nbytes // self._itemsize)):
-            yield self.read(selection).ravel()
+        limit = max(1, buffer.nbytes // self._itemsize)
+        for selection in self._bands(limit):
+            band = self.read(selection).ravel()
+            for start in range(0, band.size, limit):
+                yield band[start : start + limit]
+
+    def _bands(self, limit: int) -> Iterator[tuple[slice, ...]]:
+        """Yield selections of whole chunks, as far as they fit into `_BAND_BYTES`."""
+        with self._file.guard():
+            chunk = h5py.Dataset(self._dataset).chunks
+        if chunk is None or not all(self._shape):
+            yield from blocks(self._shape, limit, (1,) * len(self._shape))
+            return
+        chunk = tuple(map(min, chunk, self._shape))
+        rows = chunk[0] * math.prod(self._shape[1:])
+        band = min(rows, _BAND_BYTES // self._itemsize)
+        yield from blocks(self._shape, max(limit, band, math.prod(chunk)), chunk)
 
     def read(self, selection: tuple[Any, ...]) -> np.ndarray:
         """Read with steps forwards, as HDF5 does, then turn round the axes that go backwards."""
@@ -332,14 +349,20 @@ def _forward(item: int | slice, size: int) -> int | slice:
     return slice(low, high + 1, abs(indices.step))
 
 
-def blocks(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, ...]]:
-    """Yield selections that cover `shape` in C order, each of at most `limit` values."""
+def blocks(
+    shape: tuple[int, ...], limit: int, chunk: tuple[int, ...]
+) -> Iterator[tuple[slice, ...]]:
+    """Yield selections that cover `shape` in C order, each of at most `limit` values.
+
+    They end where chunks of the shape `chunk` do, if that many values are allowed.
+    """
     if math.prod(shape) <= limit:
         yield tuple(slice(0, size) for size in shape)
         return
     row = math.prod(shape[1:])
     if row <= limit:
         step = limit // row
+        step -= step % chunk[0] if step > chunk[0] else 0
         for start in range(0, shape[0], step):
             yield (
                 slice(start, min(start + step, shape[0])),
@@ -347,7 +370,7 @@ def blocks(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, ...]]:
             )
         return
     for index in range(shape[0]):
-        for rest in blocks(shape[1:], limit):
+        for rest in blocks(shape[1:], limit, chunk[1:]):
             yield (slice(index, index + 1), *rest)
 
 
