@@ -33,6 +33,12 @@ def test_without_test_files_a_share_is_held_out(folder):
     assert data.load(folder).test.class_counts.tolist() == [2, 2, 2, 2]
 
 
+def test_class_names_that_are_no_text(folder):
+    (folder / "class_names.txt").write_bytes(b"\xe4\n")
+    with pytest.raises(data.DataError, match=r"class_names\.txt cannot be read"):
+        data.load(folder)
+
+
 def test_class_names_beside_the_files(folder):
     (folder / "class_names.txt").write_text("one\ntwo\nthree and four\nfive\n")
     assert data.load(folder).class_names == ("one", "two", "three and four", "five")

@@ -1,6 +1,8 @@
 """Image files of every mode become uint8 with one or three channels."""
 
+import os
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -110,3 +112,14 @@ def test_a_large_jpeg_is_decoded_smaller_but_never_too_small(tmp_path):
     assert data.read_image(tmp_path / "a.jpg").shape == (800, 1600, 3)
     assert 200 <= open_picture(tmp_path / "a.jpg", at_least=(100, 100)).height < 800
     assert open_picture(tmp_path / "a.jpg", at_least=(300, 300)).height == 800
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux alone")
+def test_names_that_are_not_utf8(tmp_path):
+    for label in ("a", "b"):
+        folder = tmp_path / "train" / label
+        folder.mkdir(parents=True)
+        for number in range(4):
+            name = os.fsdecode(b"\xe4%d.png" % number)
+            Image.new("L", (8, 8)).save(folder / name)
+    assert len(data.load(tmp_path, validation="none").train.fingerprint()) > 8

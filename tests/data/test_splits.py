@@ -24,9 +24,11 @@ def test_stratified(labels, share, seed):
 def test_spread(labels, count, seed):
     chosen = spread(labels, count, seed)
     assert len(chosen) == len(set(chosen.tolist())) == min(count, len(labels))
-    share = len(chosen) / len(labels)
-    for label in np.unique(labels):
-        assert abs((labels[chosen] == label).sum() - share * (labels == label).sum()) <= 2
+    share, classes = len(chosen) / len(labels), np.unique(labels)
+    for label in classes:
+        taken, there = (labels[chosen] == label).sum(), (labels == label).sum()
+        assert taken >= min(there, 2, len(chosen) // len(classes))
+        assert abs(taken - share * there) <= 2 * len(classes)
 
 
 @given(st.integers(1, 500), st.floats(0, 0.99))

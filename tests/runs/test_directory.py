@@ -108,6 +108,8 @@ def test_errors_about_a_name_say_what_there_is(new_run, runs_dir, tmp_path):
     with pytest.raises(RunNotFoundError, match="holds no runs"):
         resolve("x", runs_dir)
     run = new_run()
+    with pytest.raises(RunNotFoundError, match="Name a run"):
+        resolve("", runs_dir)
     new_run()
     with pytest.raises(RunNotFoundError, match=r"fits 2 runs: .*Name more of it"):
         resolve(run.id[:4], runs_dir)

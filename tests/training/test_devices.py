@@ -20,7 +20,7 @@ def test_unknown_devices(device):
 
 
 def test_a_gpu_that_is_not_there_is_an_error_that_says_how_to_get_one(monkeypatch):
-    monkeypatch.setattr(devices, "_shown", [])
+    monkeypatch.setattr(devices, "_found", [])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     with pytest.raises(DeviceError) as error:
         devices.use("gpu", "tensorflow")
@@ -30,7 +30,7 @@ def test_a_gpu_that_is_not_there_is_an_error_that_says_how_to_get_one(monkeypatc
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "all"])
 def test_without_a_gpu_the_cpu_is_used(device, monkeypatch):
-    monkeypatch.setattr(devices, "_shown", [])
+    monkeypatch.setattr(devices, "_found", [])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert devices.use(device, "tensorflow") == ["cpu:0"]
 
@@ -40,7 +40,7 @@ def test_without_a_gpu_the_cpu_is_used(device, monkeypatch):
     [(None, "gpu:1", "1"), ("4,7", "gpu:1", "7"), ("4,7", "auto", "4"), ("4,7", "cpu", "-1")],
 )
 def test_numbers_count_among_the_gpus_that_a_scheduler_shows(shown, device, then, monkeypatch):
-    monkeypatch.setattr(devices, "_shown", [])
+    monkeypatch.setattr(devices, "_found", [])
     if shown is None:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
@@ -49,6 +49,8 @@ def test_numbers_count_among_the_gpus_that_a_scheduler_shows(shown, device, then
         with suppress(DeviceError):
             devices.use(device, "tensorflow")
         assert os.environ["CUDA_VISIBLE_DEVICES"] == then
+    devices.restore()
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == shown
 
 
 def test_precision_auto_is_float32_on_a_cpu():

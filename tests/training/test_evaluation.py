@@ -1,14 +1,16 @@
+import contextlib
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cnnblocks import data
-from cnnblocks.runs import RunDirectory
-from cnnblocks.training import evaluation
+from cnnblocks.runs import RunDirectory, RunError
+from cnnblocks.training import Run, TrainingError, evaluation
 from cnnblocks.training.trained import Hints, ModelFileError, load_trained
 
 
@@ -219,6 +221,47 @@ def test_weights_alone_need_their_network(run, tmp_path):
     np.testing.assert_array_equal(
         trained.model.get_weights()[0], load_trained(run.path).model.get_weights()[0]
     )
+
+
+def test_a_run_that_goes_on_shows_what_it_has_now_and_not_the_model_of_its_earlier_end(run):
+    shutil.copy(
+        run.path / "checkpoints" / "last.weights.h5", run.path / "checkpoints" / "best.weights.h5"
+    )
+    replace(run.status, state="stopped").write(run.path / "status.json")
+    found = load_trained(run.path)
+    last = load_trained(run.path, weights="last")
+    for mine, theirs in zip(found.model.get_weights(), last.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert (found.weights, found.epoch) == ("best", last.epoch)
+    with pytest.raises(RunError, match="no model yet: its state is stopped"):
+        Run(run.path).model()
+
+
+def test_a_large_photo_is_seen_as_training_saw_it(run, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    Image.fromarray(pixels).resize((1600, 1200)).save(tmp_path / "large.jpg")
+    trained = load_trained(run.path)
+    (expected,) = trained.probabilities(trained.preprocessing(tmp_path / "large.jpg"))
+    (found,) = evaluation.predict(trained, [tmp_path / "large.jpg"], top=10)
+    shares = dict(found.classes)
+    assert [shares[name] for name in trained.class_names] == pytest.approx(expected.tolist())
+
+
+def test_a_file_cut_short_is_told_in_a_sentence(run, tmp_path):
+    whole = (run.path / "weights.weights.h5").read_bytes()
+    (tmp_path / "cut.weights.h5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(TrainingError, match=r"cut\.weights\.h5 cannot be read"):
+        load_trained(tmp_path / "cut.weights.h5")
+
+
+def test_a_folder_of_the_same_name_is_not_the_runs_own(trained_run, tmp_path):
+    run = RunDirectory(shutil.copytree(trained_run, tmp_path / trained_run.name))
+    (tmp_path / "here" / "photos").mkdir(parents=True)
+    source = {"source": str(tmp_path / "elsewhere" / "photos"), "name": "photos"}
+    run.write_config(run.config | {"data": run.config["data"] | source})
+    with contextlib.chdir(tmp_path / "here"), pytest.raises(data.DataError) as error:
+        evaluation.evaluate(run.path, "photos")
+    assert "elsewhere" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["gone.keras", "broken.keras", "broken.h5"])

@@ -98,6 +98,14 @@ def test_nothing_is_replaced_unless_asked_for(trained_run, tmp_path):
     assert load_trained(path).num_classes == 10
 
 
+def test_a_directory_that_is_no_saved_model_is_never_replaced(trained_run, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.txt").write_text("mine")
+    with pytest.raises(ExportError, match="is a directory and no SavedModel"):
+        export(trained_run, "savedmodel", tmp_path / "models", force=True)
+    assert (tmp_path / "models" / "mine.txt").read_text() == "mine"
+
+
 def test_formats_and_names_are_checked(trained_run, tmp_path):
     with pytest.raises(ExportError, match="must be one of savedmodel, onnx"):
         export(trained_run, "caffe")

@@ -113,3 +113,16 @@ def test_without_an_average_the_weights_stay():
     model.compile(optimizer(Recipe(), model, 10), "mse")
     with averaged_weights(model):
         np.testing.assert_array_equal(model.get_weights()[0], 1.0)
+
+
+def test_half_precision_scales_the_loss_around_the_same_optimizer():
+    recipe = Recipe(optimizer="sgd", weight_decay=0.1, ema=0.9)
+    plain = optimizer(recipe, small_model(), 10)
+    scaled = optimizer(recipe, small_model(), 10, "mixed_float16")
+    assert isinstance(scaled, keras.optimizers.LossScaleOptimizer)
+    assert scaled.inner_optimizer.get_config() == plain.get_config() | {
+        "name": scaled.inner_optimizer.name
+    }
+    for precision in ("float32", "mixed_bfloat16"):
+        made = optimizer(recipe, small_model(), 10, precision)
+        assert not isinstance(made, keras.optimizers.LossScaleOptimizer)

@@ -82,6 +82,8 @@ def test_overriding_merges_tables_and_leaves_the_rest():
         ("momentum", 1, "momentum must be"),
         ("classifier_activation", "relu", "classifier_activation must be one of"),
         ("precision", "float64", "precision must be one of float32, mixed_float16"),
+        ("augmentation", "none", "augmentation must be a table"),
+        ("network_args", 5, "network_args must be a table"),
         ("learnin_rate", 0.1, "Did you mean 'learning_rate'?"),
     ],
 )

@@ -7,6 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
+from cnnblocks.errors import CnnblocksError
+from cnnblocks.runs import RunBusyError, TrainingSession
 from cnnblocks.training import Run
 
 TIMES = ("seconds", "images_per_second")
@@ -28,6 +30,8 @@ def queued(queue, tmp_path_factory):
         label_smoothing=0.1,
         schedule="one-cycle",
         augmentation={"shift": 2, "cutout": 3},
+        checkpoint_every=1,
+        csv=True,
     )
 
 
@@ -101,6 +105,58 @@ def test_interrupted_in_the_middle_of_epochs_it_ends_the_same(
     resumed = [event for event in run.events if event["event"] == "resume"]
     assert [event["epoch"] for event in resumed] == [0, 1]
     assert all(event["step"] > 0 for event in resumed)
+
+
+@pytest.mark.slow
+def test_every_epoch_leaves_the_weights_that_were_validated(uninterrupted):
+    best = uninterrupted.status.best["epoch"]
+    ours, theirs = (
+        arrays(uninterrupted.path / f"checkpoints/{name}.weights.h5")
+        for name in ("best", f"epoch-{best:04d}")
+    )
+    for key in ours:
+        np.testing.assert_array_equal(ours[key], theirs[key], err_msg=key)
+    rows = (uninterrupted.path / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("trouble", ["another process", "data that are gone"])
+def test_a_refused_resume_leaves_the_plan_as_it_was(queued, tmp_path, trouble):
+    run = copied(queued, tmp_path)
+    if trouble == "another process":
+        with TrainingSession(run.path), pytest.raises(RunBusyError):
+            run.resume(epochs=3)
+    else:
+        source = str(tmp_path / "gone")
+        run.write_config(run.config | {"data": run.config["data"] | {"source": source}})
+        with pytest.raises(CnnblocksError, match="gone"):
+            run.resume(epochs=3)
+    run.reload()
+    assert (run.config["epochs"], run.config["recipe"]["epochs"]) == (5, 5)
+
+
+@pytest.mark.slow
+def test_a_run_that_stops_early_is_whole(queue, apart, tmp_path):
+    run = queue(
+        tmp_path,
+        network="baseline",
+        data="digits",
+        images=100,
+        epochs=9,
+        learning_rate=1e-12,
+        input_shape=(16, 16, 1),
+        best_by="val_accuracy",
+        early_stopping=2,
+        csv=True,
+    )
+    assert apart(directory=run.path) == 0
+    assert run.state == "finished"
+    assert "stopped early" in run.status.reason
+    assert len(run.history) == 3
+    assert len((run.path / "log.csv").read_text().splitlines()) == 4
+    assert (run.path / "weights.weights.h5").exists()
+    assert [event for event in run.events if event["event"] == "evaluation"]
+    assert run.model().count_params() > 0
 
 
 @pytest.mark.slow

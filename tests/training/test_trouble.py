@@ -1,10 +1,13 @@
 """What can go wrong while training ends in a state and a reason, never in a broken file."""
 
+import os
 import shutil
 
 import pytest
 
+from cnnblocks.runs import TrainingSession
 from cnnblocks.training import Run
+from cnnblocks.training.callbacks import Reporter
 from cnnblocks.training.checkpoint import read_progress
 
 
@@ -58,3 +61,22 @@ def test_a_full_disk_fails_the_run_and_it_can_go_on_later(run, apart):
 def test_a_directory_deleted_under_the_trainer_ends_the_process(run, apart):
     assert apart(directory=run.path, plan=("delete", "epoch_start", 2)) == 1
     assert not run.path.exists()
+
+
+def test_whoever_watched_may_leave_and_training_goes_on(run):
+    reading, writing = os.pipe()
+    os.close(reading)
+    seen = []
+
+    def watch(name, fields):
+        seen.append(name)
+        os.write(writing, b"progress")
+
+    with TrainingSession(run.path) as session:
+        reporter = Reporter(session, watch)
+        reporter.event("progress", step=1)
+        reporter.event("progress", step=2)
+        session.end("stopped", "asked to stop")
+    os.close(writing)
+    assert seen == ["progress"]
+    assert [event["step"] for event in run.events if event["event"] == "progress"] == [1, 2]

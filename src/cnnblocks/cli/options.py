@@ -80,13 +80,22 @@ def read_hints(
     """The `Hints` in the values of `hint_options`."""
     from cnnblocks.training.trained import Hints
 
-    names = classes.read_text(encoding="utf-8").splitlines() if classes else None
+    names = _lines(classes) if classes else None
     return Hints(
         network=network,
         input_shape=input_shape,
         input_range=input_range,
         class_names=[name for name in names if name] if names is not None else None,
     )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(
+            f"{path} cannot be read: {error}", param_hint="--classes"
+        ) from None
 
 
 _CLUSTER = (

@@ -66,7 +66,9 @@ def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     found: dict[str, Any] = {}
     for name, value in read_arguments(ctx, param, values).items():
         field, dot, entry = name.partition(".")
-        found |= {field: {**found.get(field, {}), entry: value} if dot else value}
+        earlier = found.get(field)
+        table = earlier if isinstance(earlier, dict) else {}
+        found[field] = {**table, entry: value} if dot else value
     return found
 
 
@@ -195,6 +197,7 @@ def train(ctx: click.Context, network: str | None, data: str | None, **options: 
 
     Ctrl+C stops after the steps in flight, and `cnnblocks resume` goes on exactly there.
     """
+    from cnnblocks.training import devices
     from cnnblocks.training.distribution import leads
 
     meet(options, options["backend"], options["device"])
@@ -207,6 +210,7 @@ def train(ctx: click.Context, network: str | None, data: str | None, **options: 
         _print_summary(prepared.model)
     run = _create(prepared, options["runs_dir"])
     if options["detach"]:
+        devices.restore()
         run.launch()
         _say_where(run, options)
         return

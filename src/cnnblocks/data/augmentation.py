@@ -131,7 +131,7 @@ class Augmentation:
         try:
             return cls(**config)
         except TypeError as error:
-            raise DataError(f"This is no augmentation that cnnblocks saved: {error}") from error
+            raise DataError(f"This is no augmentation that cnnblocks knows: {error}") from error
 
     def _shifted(self, images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         height, width = images.shape[1:3]

@@ -126,4 +126,7 @@ def _matches(name: str, prefixes: tuple[str, ...], kind: str) -> bool:
 
 def _class_names(folder: Path) -> tuple[str, ...]:
     path = folder / "class_names.txt"
-    return tuple(path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
+    try:
+        return tuple(path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error

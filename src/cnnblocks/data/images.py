@@ -222,23 +222,31 @@ class FileImages:
         """Return a digest of these files' names and sizes, and of the contents of a few."""
         digest = hashlib.blake2b(digest_size=16)
         for i in indices:
-            digest.update(f"{self.names[i]}\0{_status(self.path(i)).st_size}\n".encode())
+            digest.update(_bytes(f"{self.names[i]}\0{_status(self.path(i)).st_size}\n"))
         for i in _spread(indices):
-            digest.update(self.path(i).read_bytes())
+            try:
+                digest.update(self.path(i).read_bytes())
+            except OSError as error:
+                raise DataError(f"{self.path(i)} cannot be read: {error.strerror}") from error
         return digest.digest()
 
     def version(self, indices: np.ndarray, how: str) -> str:
         """Return a digest of these files' paths, sizes and times of change, and of `how`."""
-        digest = hashlib.blake2b(f"{how}\n{self.root}\n".encode(), digest_size=16)
+        digest = hashlib.blake2b(_bytes(f"{how}\n{self.root}\n"), digest_size=16)
         for i in indices:
             status = _status(self.path(i))
-            digest.update(f"{self.names[i]}\0{status.st_size} {status.st_mtime_ns}\n".encode())
+            digest.update(_bytes(f"{self.names[i]}\0{status.st_size} {status.st_mtime_ns}\n"))
         return digest.hexdigest()
 
     def _probe(self) -> Shape:
         shapes = {image_shape(self.path(i)) for i in _spread(np.arange(len(self)))}
         heights, widths, channels = (set(sizes) for sizes in zip(*shapes))
         return _only(heights), _only(widths), max(channels)
+
+
+def _bytes(text: str) -> bytes:
+    """Text that may hold a file's name, which need not be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 Images = ArrayImages | FileImages

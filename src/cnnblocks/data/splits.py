@@ -33,6 +33,8 @@ def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray,
 def spread(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Choose exactly `count` images at random, from every class in proportion.
 
+    Of every class there are two, if it has them and `count` allows, so that one can be held out.
+
     Returns:
         Their positions, ascending.
 
@@ -47,6 +49,8 @@ def spread(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     for label in np.unique(labels):
         members = order[labels[order] == label]
         rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+        # Before all others come the first of every class, then the second.
+        rank[members[:2]] = (-2.0, -1.0)[: len(members)]
     return np.sort(np.argsort(rank, kind="stable")[:count])
 
 

@@ -219,11 +219,16 @@ class RunDirectory:
         lock = RunLock(self.path / "lock")
         lock.acquire()
         try:
+            if os.name == "nt":
+                # There, a directory with an open file in it cannot be renamed.
+                lock.release()
             # Renamed first, so that no list shows a run that is half gone.
             doomed = self.path.rename(self.path.with_name(f".deleted-{self.id}"))
+            shutil.rmtree(doomed)
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be deleted: {error.strerror or error}") from error
         finally:
             lock.release()
-        shutil.rmtree(doomed)
 
     def reload(self) -> None:
         """Forget the configuration that was read, so that the next look reads it again."""
@@ -250,6 +255,8 @@ def list_runs(
 def resolve(reference: str | os.PathLike, runs_dir: str | os.PathLike | None = None) -> Path:
     """The path of the run that `reference` names; see `RunDirectory.open`."""
     name = os.fspath(reference)
+    if not name:
+        raise RunNotFoundError("Name a run: its id, the beginning of one, a path, or last.")
     if isinstance(reference, Path) or os.sep in name or name.startswith((".", "~")):
         return _resolve_path(Path(name).expanduser())
     root = places.runs_directory(runs_dir)

@@ -47,7 +47,11 @@ class Reporter:
     def event(self, name: str, /, **fields: Any) -> None:
         self.session.event(name, **fields)
         if self.observer:
-            self.observer(name, fields)
+            try:
+                self.observer(name, fields)
+            except OSError:
+                # Whoever watched is gone, with the terminal or the pipe. Training goes on.
+                self.observer = None
 
     def warning(self, kind: str, message: str) -> None:
         self.event("warning", kind=kind, message=message)
@@ -165,10 +169,10 @@ class Recorder(keras.callbacks.Callback):
         self.progress.epoch, self.progress.step, self.progress.metrics = completed, 0, []
         self.progress.seconds = 0.0
         if improved:
-            self._save_best()
+            self._save_averaged("best")
         every = self.config.checkpoint_every
         if every and completed % every == 0:
-            self._save(f"epoch-{completed:04d}", self._save_weights)
+            self._save_averaged(f"epoch-{completed:04d}")
         self.save_last()
         self._warn(completed)
         self._obey_after_epoch(completed)
@@ -190,9 +194,9 @@ class Recorder(keras.callbacks.Callback):
         """Seconds between checkpoints within an epoch: writing them may take a small share."""
         return max(_CHECKPOINT_EVERY, self._saving_took / _CHECKPOINT_SHARE)
 
-    def _save_best(self) -> None:
+    def _save_averaged(self, name: str) -> None:
         with averaged_weights(self.model):
-            self._save("best", self._save_weights)
+            self._save(name, self._save_weights)
 
     def _remember_metrics(self) -> None:
         self.progress.metrics = checkpoint.values(self.model.metrics_variables)

@@ -10,8 +10,9 @@ from cnnblocks.backend import import_keras
 from cnnblocks.training.errors import DeviceError
 
 _PATTERN = re.compile(r"auto|cpu|all|gpu(:\d+(,\d+)*)?")
-_shown: list[str] = []
-"""The choices that this process has narrowed its GPUs to, so that none is narrowed twice."""
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_found: list[str | None] = []
+"""What CUDA showed before this process narrowed it, once it has."""
 
 _HOW_TO_INSTALL = {
     "tensorflow": "pip install 'cnnblocks[gpu]'",
@@ -65,13 +66,27 @@ def show(device: str, backend: str) -> None:
     """Settle what the backend will see, import Keras, and compute nothing yet; see `use`."""
     check(device)
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    restore()
     wanted = _wanted(device)
-    if wanted is not None and device not in _shown:
+    if wanted is not None:
         _show_only(wanted)
-        _shown.append(device)
+    if backend == "torch" and device == "cpu":
+        # Keras takes Apple's GPU wherever there is one.
+        os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu")
     import_keras(backend)
     if device == "cpu":
         _leave_gpus_alone(backend)
+
+
+def restore() -> None:
+    """Let processes that are started from here on see the GPUs that this one found."""
+    if not _found:
+        return
+    earlier = _found.pop()
+    if earlier is None:
+        os.environ.pop(_VISIBLE, None)
+    else:
+        os.environ[_VISIBLE] = earlier
 
 
 def make_deterministic(backend: str) -> None:
@@ -107,13 +122,14 @@ def _wanted(device: str) -> list[int] | None:
 
 def _show_only(numbers: list[int]) -> None:
     """Narrow what CUDA shows; a scheduler may have narrowed it before."""
-    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    shown = os.environ.get(_VISIBLE)
+    _found.append(shown)
     names = [name for name in (shown or "").split(",") if name not in ("", "-1")]
     if shown is not None:
         chosen = [names[number] for number in numbers if number < len(names)]
     else:
         chosen = [str(number) for number in numbers]
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(chosen) or "-1"
+    os.environ[_VISIBLE] = ",".join(chosen) or "-1"
 
 
 def _leave_gpus_alone(backend: str) -> None:
@@ -191,17 +207,18 @@ def memory() -> list[dict[str, float | str]]:
         import pynvml
 
         pynvml.nvmlInit()
+        return [_reading(pynvml, number) for number in range(pynvml.nvmlDeviceGetCount())]
     except Exception:
-        # Without the library, the driver or a GPU there is nothing to tell.
+        # No library, driver or GPU, or one that is shared out and does not tell: training goes on.
         return []
-    return [_reading(pynvml, number) for number in range(pynvml.nvmlDeviceGetCount())]
 
 
 def _reading(pynvml, number: int) -> dict[str, float | str]:
     handle = pynvml.nvmlDeviceGetHandleByIndex(number)
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    name = pynvml.nvmlDeviceGetName(handle)
     return {
-        "name": pynvml.nvmlDeviceGetName(handle),
+        "name": name.decode() if isinstance(name, bytes) else name,
         "use": pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100,
         "memory": memory.used / memory.total,
     }

@@ -305,7 +305,7 @@ def _dataset(trained: TrainedModel, data: str | os.PathLike | None) -> Dataset:
             raise EvaluationError(f"{trained.name} is a file: say what to show it with --data.")
         return load_data(Path(data) if isinstance(data, os.PathLike) else data)
     config = TrainingConfig.from_dict(trained.run.config)
-    if data is not None and str(data) not in (config.data["source"], config.data["name"]):
+    if data is not None and config.data["source"] not in (str(data), _location(data)):
         return load_data(Path(data) if isinstance(data, os.PathLike) else data)
     return load_data(
         config.data["source"],
@@ -314,6 +314,12 @@ def _dataset(trained: TrainedModel, data: str | os.PathLike | None) -> Dataset:
         seed=config.seed,
         limit=config.data["limit"],
     )
+
+
+def _location(data: str | os.PathLike) -> str:
+    """What a run that was trained on `data` has for its source."""
+    path = Path(data).expanduser()
+    return str(path.absolute()) if path.exists() else str(data)
 
 
 def _labels(split: Split, names: list[str], trained: TrainedModel) -> np.ndarray:

@@ -80,6 +80,8 @@ def export(
     _check_packages(to)
     trained = load_trained(reference, weights=weights, runs_dir=runs_dir, hints=hints)
     path = Path(output or _stem(trained) + SUFFIXES[to])
+    if path.is_dir() and not (path / "saved_model.pb").is_file():
+        raise ExportError(f"{path} is a directory and no SavedModel. Name another to write.")
     if path.exists() and not force:
         raise ExportError(f"{path} is there already. Replace it with --force.")
     if to in ("keras", "weights") and not path.name.endswith(SUFFIXES[to]):

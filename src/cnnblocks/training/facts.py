@@ -100,5 +100,8 @@ def _content(path: Path) -> str | bytes | None:
 
     if not h5py.is_hdf5(path):
         return None
-    with h5py.File(path, "r", locking=False) as file:
-        return file.attrs.get(ATTRIBUTE)
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return file.attrs.get(ATTRIBUTE)
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read: {error}") from error

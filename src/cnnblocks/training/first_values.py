@@ -37,6 +37,12 @@ def backbone_and_head(model: Any) -> tuple[list[Any], list[Any]]:
     return model.layers[:split], model.layers[split:]
 
 
+def freeze_backbone(model: Any) -> None:
+    """Freeze whole top-level layers, which a saved model remembers, up to the last stage."""
+    for layer in backbone_and_head(model)[0]:
+        layer.trainable = False
+
+
 def _draw_kernels(model: Any, initializer: str) -> None:
     for weight in model.trainable_variables:
         if weight.name == "kernel":

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from cnnblocks.runs import RunDirectory, RunError, TrainingSession
+from cnnblocks.runs import RunBusyError, RunDirectory, RunError, TrainingSession
 from cnnblocks.runs.files import remove_leftovers
 from cnnblocks.training.config import TrainingConfig
 from cnnblocks.training.distribution import Bystander, is_loss_of_a_process, leads
@@ -19,13 +19,20 @@ from cnnblocks.training.interrupts import listening
 Observer = Callable[[str, dict[str, Any]], None]
 
 
-def train_run(run: RunDirectory, prepared: Any = None, observer: Observer | None = None) -> None:
+def train_run(
+    run: RunDirectory,
+    prepared: Any = None,
+    observer: Observer | None = None,
+    epochs: int | None = None,
+) -> None:
     """Train a run, or go on from its last checkpoint.
 
     Args:
         run: The run; its `config.json` says everything.
         prepared: The `Prepared` model and images, if they are there already.
         observer: Called with every event's name and fields.
+        epochs: How many epochs there are to be in all; `None` for as many as were planned. The
+            plan is changed once training can begin.
 
     Raises:
         RunBusyError: Another process trains it.
@@ -38,7 +45,12 @@ def train_run(run: RunDirectory, prepared: Any = None, observer: Observer | None
             from cnnblocks.training.preparation import prepare
 
             begun = (run.path / "checkpoints" / "last.weights.h5").exists()
-            prepared = prepare(TrainingConfig.from_dict(run.config), begun)
+            config = TrainingConfig.from_dict(run.config)
+            if epochs:
+                config = config.with_epochs(epochs)
+            prepared = prepare(config, begun)
+            if epochs and leads():
+                run.write_config({**run.config, **config.to_dict()})
         from cnnblocks.training.trainer import Reporter, Training
 
         try:
@@ -73,17 +85,25 @@ def _give_up(run: RunDirectory, session: TrainingSession | Bystander, error: Exc
     os._exit(1)
 
 
-def extend(run: RunDirectory, epochs: int = 0) -> None:
-    """Make a run ready to go on, for `epochs` more than were planned.
+def require_resumable(run: RunDirectory, epochs: int = 0) -> None:
+    """Make sure that a run can go on, for `epochs` more than were planned.
 
     Raises:
+        RunBusyError: Another process trains it.
         RunError: It is finished and no further epochs were asked for, or belongs to somebody else.
     """
     run.require_writable()
+    if run.state in ("running", "stopping"):
+        raise RunBusyError(f"{run.id} is being trained already (process {run.status.pid}).")
     if run.state == "finished" and not epochs:
         raise RunError(
             f"{run.id} is finished. Train it longer with: cnnblocks resume {run.id} --epochs 5"
         )
+
+
+def extend(run: RunDirectory, epochs: int = 0) -> None:
+    """Make a run ready to go on in another process; see `require_resumable`."""
+    require_resumable(run, epochs)
     if epochs:
         config = TrainingConfig.from_dict(run.config)
         longer = config.with_epochs(config.recipe.epochs + epochs)
@@ -94,5 +114,8 @@ def _leave_at_once(session: TrainingSession | Bystander) -> Callable[[Any], None
     def leave(received: Any) -> None:
         with suppress(OSError):
             session.save(state="stopped", reason=f"{received.name} was received twice")
+        if sys.stdout.isatty():
+            # The live view has hidden the cursor.
+            os.write(sys.stdout.fileno(), b"\x1b[?25h")
 
     return leave

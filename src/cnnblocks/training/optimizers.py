@@ -36,13 +36,15 @@ def schedule(recipe: Recipe, steps: int) -> Any:
     )
 
 
-def optimizer(recipe: Recipe, model: Any, steps: int) -> Any:
+def optimizer(recipe: Recipe, model: Any, steps: int, precision: str = "float32") -> Any:
     """The optimizer of a recipe, built for a model's trainable variables.
 
     Args:
         recipe: The recipe.
         model: A built Keras model.
         steps: Steps of the whole training, which the schedule spans.
+        precision: The run's; with `"mixed_float16"` losses are scaled, so that small gradients
+            are not lost.
 
     Returns:
         A Keras optimizer. Its weight decay leaves biases and normalisation alone.
@@ -67,7 +69,8 @@ def optimizer(recipe: Recipe, model: Any, steps: int) -> Any:
     vectors = [variable for variable in model.trainable_variables if len(variable.shape) < 2]
     if recipe.weight_decay:
         made.exclude_from_weight_decay(var_list=vectors)
-    return made
+    # Keras looks at the model's own policy, which is float32 where the layers have one each.
+    return keras.optimizers.LossScaleOptimizer(made) if precision == "mixed_float16" else made
 
 
 def loss(recipe: Recipe) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnblocks.data import DataError, read_image
+from cnnblocks.data import DataError
 from cnnblocks.data.images import EXTENSIONS
 from cnnblocks.runs import SCHEMA
 from cnnblocks.training.trained import Hints, TrainedModel, load_trained
@@ -102,13 +102,17 @@ def image_files(images: Iterable[str | os.PathLike]) -> Iterator[Path]:
 def _predict(
     trained: TrainedModel, names: list[str], paths: list[Path], top: int
 ) -> Iterator[Prediction]:
-    pixels, problems = [], {}
+    fitted, problems = [], {}
     for path in paths:
         try:
-            pixels.append(read_image(path))
+            # One at a time: only what the network takes is kept of a large picture.
+            fitted.append(trained.preprocessing.fit_size(path))
         except DataError as error:
             problems[path] = str(error)
-    rows = iter(trained.probabilities(trained.preprocessing(pixels)) if pixels else ())
+    rows: Iterator[np.ndarray] = iter(())
+    if fitted:
+        images = trained.preprocessing.scale(np.concatenate(fitted))
+        rows = iter(trained.probabilities(images))
     for path in paths:
         if path in problems:
             yield Prediction(str(path), [], problems[path])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnnblocks.backend import select_backend
-from cnnblocks.data import Dataset, Preprocessing
+from cnnblocks.data import Augmentation, Dataset, Preprocessing
 from cnnblocks.data import load as load_data
 from cnnblocks.training import devices
 from cnnblocks.training.config import TrainingConfig, versions
@@ -123,6 +123,7 @@ def settle(
         size=shape[0],
         mirrored=may_be_mirrored(shape[2], dataset.class_names),
     )
+    Augmentation.from_dict(chosen.augmentation)
     preprocessing = Preprocessing.from_dict(
         {"input_shape": shape, "resize": chosen.resize, "scaling": chosen.scaling}
     ).fit(dataset.train)
@@ -272,7 +273,9 @@ def _model(config: TrainingConfig, dataset: Dataset, begun: bool) -> tuple[Any, 
 
         notes.append(str(load_weights(model, config.weights, strict=False)))
     if config.freeze:
-        _freeze_backbone(model)
+        from cnnblocks.training.first_values import freeze_backbone
+
+        freeze_backbone(model)
     return model, notes
 
 
@@ -308,11 +311,3 @@ def _draw_first_values(model: Any, config: TrainingConfig, dataset: Dataset) -> 
 
 _IMAGES_FOR_SCALE = 64
 """Images from which `"lsuv"` takes the variance of every layer."""
-
-
-def _freeze_backbone(model: Any) -> None:
-    """Freeze whole top-level layers, which a saved model remembers, up to the last stage."""
-    from cnnblocks.training.first_values import backbone_and_head
-
-    for layer in backbone_and_head(model)[0]:
-        layer.trainable = False

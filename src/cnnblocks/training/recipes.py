@@ -135,6 +135,10 @@ class Recipe:
         changes = {name: _read(name, value) for name, value in values.items()}
         for name in ("network_args", "augmentation"):
             if name in changes:
+                if not isinstance(changes[name], dict):
+                    raise RecipeError(
+                        f"{name} must be a table of its entries. Received: {changes[name]!r}"
+                    )
                 changes[name] = {**getattr(self, name), **changes[name]}
         try:
             return replace(self, **changes)

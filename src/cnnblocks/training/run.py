@@ -7,7 +7,7 @@ from typing import Any, Self
 from cnnblocks.runs import RunDirectory, RunError
 from cnnblocks.training.config import TrainingConfig
 from cnnblocks.training.distribution import leads, tell
-from cnnblocks.training.lifecycle import Observer, extend, train_run
+from cnnblocks.training.lifecycle import Observer, require_resumable, train_run
 from cnnblocks.training.recipes import Recipe
 
 
@@ -36,7 +36,7 @@ class Run(RunDirectory):
         import keras
 
         path = self.path / "model.keras"
-        if not path.exists():
+        if not path.exists() or self.status.state != "finished":
             raise RunError(
                 f"{self.id} has no model yet: its state is {self.state}. Go on with "
                 f"`cnnblocks resume {self.id}`, or load checkpoints/last.weights.h5."
@@ -58,11 +58,12 @@ class Run(RunDirectory):
             RunError: It is finished already, and no further epochs were asked for.
             RunBusyError: Another process trains it.
         """
-        if leads():
-            extend(self, epochs)
-        tell(str(self.path))
         self.reload()
-        train_run(self, observer=observer)
+        if leads():
+            require_resumable(self, epochs)
+        # All processes are told, since the first may change the plan before others have read it.
+        total = int(tell(str(TrainingConfig.from_dict(self.config).recipe.epochs + epochs)))
+        train_run(self, observer=observer, epochs=total if epochs else None)
         return self
 
 

@@ -93,7 +93,8 @@ class TrainedModel:
         """
         # Every new number of images costs a compilation: let there be few.
         rows = 1 << (len(images) - 1).bit_length()
-        padded = np.concatenate([images, np.zeros((rows - len(images), *images.shape[1:]))])
+        rest = np.zeros((rows - len(images), *images.shape[1:]), images.dtype)
+        padded = np.concatenate([images, rest])
         outputs = np.asarray(self.model.predict_on_batch(padded), np.float32)[: len(images)]
         if self.logits:
             outputs = np.exp(outputs - outputs.max(axis=1, keepdims=True))
@@ -113,7 +114,7 @@ def load_trained(
     Args:
         reference: A run, as `RunDirectory.open` takes it, or a model or weight file.
         weights: Of a run: `"best"`, `"last"` or a numbered epoch such as `"epoch-0003"`; `None`
-            for those the run kept, or its latest while it is not finished.
+            for those the run kept, or those it would keep now while it is not finished.
         runs_dir: Where to look for runs.
         hints: What a foreign file does not say itself.
 
@@ -138,7 +139,8 @@ def load_trained(
 def _from_run(run: RunDirectory, weights: str | None) -> TrainedModel:
     kept = run.status.weights
     model_file = run.path / "model.keras"
-    if model_file.exists() and weights in (None, kept):
+    # A run that goes on still has the model of its earlier end.
+    if run.status.state == "finished" and model_file.exists() and weights in (None, kept):
         trained = _from_file(model_file, Hints())
         trained.weights = kept
         best = run.status.best
@@ -151,11 +153,11 @@ def _from_run(run: RunDirectory, weights: str | None) -> TrainedModel:
 
 def _from_checkpoint(run: RunDirectory, name: str | None) -> TrainedModel:
     found = {entry.name: entry for entry in run.checkpoints}
-    name = name or ("best" if "best" in found else "last")
+    config = TrainingConfig.from_dict(run.config)
+    name = name or (config.keep if config.keep in found else "last")
     if name not in found:
         there = f"It has: {', '.join(found)}." if found else "It has none yet."
         raise ModelFileError(f"{run.id} has no weights called {name!r}. {there}")
-    config = TrainingConfig.from_dict(run.config)
     about = Facts.of(config)
     model = _build(about, config.precision)
     if name == "last" and config.recipe.ema is not None:
@@ -170,7 +172,11 @@ def _from_checkpoint(run: RunDirectory, name: str | None) -> TrainedModel:
 
 def _load_averages(model: Any, config: TrainingConfig, path: Path) -> None:
     """Give a model the moving average of its weights, which is what was validated."""
-    model.compile(optimizer=optimizers.optimizer(config.recipe, model, 1))
+    if config.freeze:
+        from cnnblocks.training.first_values import freeze_backbone
+
+        freeze_backbone(model)
+    model.compile(optimizer=optimizers.optimizer(config.recipe, model, 1, config.precision))
     model.optimizer.build(model.trainable_variables)
     model.load_weights(path)
     model.optimizer.finalize_variable_values(model.trainable_variables)

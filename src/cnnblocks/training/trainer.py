@@ -1,7 +1,8 @@
 """A training from start, or from its last checkpoint, to its end."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from cnnblocks.runs import RunDirectory, forget_epochs, replacing, write_json
 from cnnblocks.training import checkpoint, facts, optimizers, tuning
 from cnnblocks.training.callbacks import Recorder, Reporter
 from cnnblocks.training.checkpoint import Progress
+from cnnblocks.training.errors import Ended
 from cnnblocks.training.evaluation import assess
 from cnnblocks.training.input import (
     BatchStream,
@@ -67,11 +69,12 @@ class Training:
             self._announce()
             self._compile(self.model, self.tuning)
             progress = self._restore()
-            with tuning.computing_with(self.tuning.threads):
-                self._fit(progress)
+            early = self._train(progress)
         if self.team.leads:
             self._keep_weights()
             self._test(progress)
+        if early:
+            raise early
 
     @property
     def last(self) -> Path:
@@ -130,7 +133,7 @@ class Training:
 
     def _compile(self, model: Any, how: tuning.Tuning) -> None:
         model.compile(
-            optimizer=optimizers.optimizer(self.recipe, model, self._steps),
+            optimizer=optimizers.optimizer(self.recipe, model, self._steps, self.config.precision),
             loss=optimizers.loss(self.recipe),
             metrics=["accuracy"],
             jit_compile=how.jit_compile,
@@ -171,6 +174,20 @@ class Training:
         outputs = keras.ops.zeros((len(labels), self.config.num_classes))
         return keras.ops.convert_to_tensor(labels), outputs
 
+    def _train(self, progress: Progress) -> Ended | None:
+        """Train what is left; returns why it is finished before the last epoch, if it is."""
+        early = None
+        try:
+            with tuning.computing_with(self.tuning.threads):
+                self._fit(progress)
+        except Ended as ended:
+            if ended.state != "finished":
+                raise
+            early = ended
+        # `fit` does this too, but it may have ended early, or no epoch may have been left.
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        return early
+
     def _fit(self, progress: Progress) -> None:
         rate = _rate(optimizers.schedule(self.recipe, self._steps))
         recorder = Recorder(
@@ -191,34 +208,51 @@ class Training:
             checkpoint.load(self.last, self.model)
         if progress.epoch < self.recipe.epochs:
             self._fit_epochs(recorder, progress, self.recipe.epochs)
-        # `fit` does this too, but there may have been no epoch left.
-        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def _fit_epochs(self, recorder: Recorder, progress: Progress, last_epoch: int) -> None:
         # The number of steps is settled when `fit` starts, so the rest of an epoch has its own.
         self.stream.at(progress.epoch + 1, progress.step)
-        self.model.fit(
-            self.stream,
-            initial_epoch=progress.epoch,
-            epochs=last_epoch,
-            validation_data=self.validation,
-            shuffle=False,
-            class_weight=self._class_weights(),
-            callbacks=[recorder, *self._keras_callbacks()],
-            verbose=0,
-        )
+        with self._callbacks(recorder) as callbacks:
+            self.model.fit(
+                self.stream,
+                initial_epoch=progress.epoch,
+                epochs=last_epoch,
+                validation_data=self.validation,
+                shuffle=False,
+                class_weight=self._class_weights(),
+                callbacks=callbacks,
+                verbose=0,
+            )
+
+    @contextmanager
+    def _callbacks(self, recorder: Recorder) -> Iterator[list[Any]]:
+        """Keras' own and the recorder, which comes last since it may end the training."""
+        loggers = self._keras_callbacks()
+        try:
+            yield [*loggers, recorder]
+        except Ended:
+            for logger in loggers:
+                logger.on_train_end()
+            raise
 
     def _finish_epoch(self, recorder: Recorder, progress: Progress) -> None:
         """Validate an epoch whose steps were all done when training was stopped."""
-        recorder.set_model(self.model)
-        recorder.on_epoch_begin(progress.epoch)
+        with self._callbacks(recorder) as chosen:
+            callbacks = keras.callbacks.CallbackList(chosen, model=self.model)
+            callbacks.on_train_begin()
+            callbacks.on_epoch_begin(progress.epoch)
+            callbacks.on_epoch_end(progress.epoch, self._validated(recorder))
+            callbacks.on_train_end()
+
+    def _validated(self, recorder: Recorder) -> dict[str, float]:
+        """The metrics of the epoch under way, with those of the validation images."""
         metrics = {name: float(value) for name, value in self.model.get_metrics_result().items()}
         if self.validation is not None:
             found = self.model.evaluate(
                 self.validation, callbacks=[recorder], return_dict=True, verbose=0
             )
             metrics |= {f"val_{name}": value for name, value in found.items()}
-        recorder.on_epoch_end(progress.epoch, metrics)
+        return metrics
 
     def _class_weights(self) -> dict[int, float] | None:
         if self.recipe.class_weights is None:
