@@ -145,6 +145,7 @@ class Pixels(Widget, can_focus=True):
         self._row = self._column = 0
         self._whole = False
         self._canvas: tuple[object, list[Strip]] | None = None
+        self._picture: tuple[object, list[list[Segment]], list[Strip]] | None = None
 
     def show(
         self,
@@ -164,8 +165,11 @@ class Pixels(Widget, can_focus=True):
             whole: Start with the whole array, reduced.
             read: What stands below the picture when the cursor is at (row, column).
         """
+        if values is not None and not values.size:
+            self.say("The slice is empty.")
+            return
         self._values, self._scale, self.caption, self._read = values, scale, caption, read
-        self._whole = whole
+        self._whole, self._picture = whole, None
         if values is not None:
             self._row = min(self._row, values.shape[0] - 1)
             self._column = min(self._column, values.shape[1] - 1)
@@ -173,7 +177,7 @@ class Pixels(Widget, can_focus=True):
 
     def say(self, text: str) -> None:
         """Show a sentence instead of an array."""
-        self._values, self.empty = None, text
+        self._values, self._picture, self.empty = None, None, text
         self._repaint()
 
     def action_cursor_left(self) -> None:
@@ -273,15 +277,10 @@ class Pixels(Widget, can_focus=True):
 
     def _paint(self) -> list[Strip]:
         width, base = self.size.width, self.rich_style
-        if self._values is None or not self._values.size:
+        if self._values is None:
             note = Segment(self.empty, base + Style(dim=True))
             return [Strip([note]).adjust_cell_length(width, base)]
-        window = self._window()
-        rows, columns = self._room()
-        part = _reduced(self._values, window, rows, columns)
-        part = part.repeat(window.size, axis=0).repeat(window.size, axis=1)
-        picture = self._letters(part, base) if self._plain else self._halves(part, window, base)
-        lines = [Strip(line).adjust_cell_length(width, base) for line in picture]
+        lines = self._drawn(base)
         if self.caption:
             heading = Segment(self.caption, base + Style(bold=True))
             lines.insert(0, Strip([heading]).adjust_cell_length(width, base))
@@ -289,6 +288,31 @@ class Pixels(Widget, can_focus=True):
             return lines
         footer = Segment(self._reading(), base)
         return [*lines, Strip([footer]).adjust_cell_length(width, base)]
+
+    def _drawn(self, base: Style) -> list[Strip]:
+        """The picture with the cursor; without it, it is kept until something else changes."""
+        assert self._values is not None
+        window, room, width = self._window(), self._room(), self.size.width
+        key = (window, room, width, base, self._plain)
+        if self._picture is None or self._picture[0] != key:
+            part = _reduced(self._values, window, *room)
+            part = part.repeat(window.size, axis=0).repeat(window.size, axis=1)
+            picture = self._letters(part, base) if self._plain else self._halves(part, base)
+            strips = [Strip(cells).adjust_cell_length(width, base) for cells in picture]
+            self._picture = (key, picture, strips)
+        _, picture, strips = self._picture
+        lines = list(strips)
+        row, column = self._cursor_in(window)
+        line = row // self._dots[1]
+        if self.has_focus and line < len(picture) and column < len(picture[line]):
+            cells = [*picture[line][:column], self._cursor(base), *picture[line][column + 1 :]]
+            lines[line] = Strip(cells).adjust_cell_length(width, base)
+        return lines
+
+    def _cursor(self, base: Style) -> Segment:
+        if self._plain:
+            return Segment("[]", base + Style(reverse=True))
+        return Segment("◆", base + Style(bold=True, reverse=True))
 
     def _reading(self) -> str:
         assert self._values is not None
@@ -303,50 +327,32 @@ class Pixels(Widget, can_focus=True):
         column = (self._column - window.left) // window.step
         return (row * window.size + window.size // 2, column * window.size + window.size // 2)
 
-    def _halves(self, part: np.ndarray, window: _Window, base: Style) -> list[list[Segment]]:
+    def _halves(self, part: np.ndarray, base: Style) -> list[list[Segment]]:
         colors = colors_of(part, self._scale)
         gap = np.isnan(part) if part.ndim == 2 and part.dtype.kind == "f" else None
-        cursor = self._cursor_in(window)
         return [
-            [
-                self._half(colors, gap, row, column, cursor, base)
-                for column in range(colors.shape[1])
-            ]
+            [_half(colors, gap, row, column, base) for column in range(colors.shape[1])]
             for row in range(0, colors.shape[0], 2)
         ]
-
-    def _half(
-        self,
-        colors: np.ndarray,
-        gap: np.ndarray | None,
-        row: int,
-        column: int,
-        cursor: tuple[int, int],
-        base: Style,
-    ) -> Segment:
-        if self.has_focus and cursor[1] == column and cursor[0] // 2 == row // 2:
-            return Segment("◆", base + Style(bold=True, reverse=True))
-        upper = _color(colors, gap, row, column)
-        lower = _color(colors, gap, row + 1, column)
-        if upper is None and lower is None:
-            return Segment(" ", base)
-        if upper is None:
-            return Segment("▄", base + Style(color=lower))
-        if lower is None:
-            return Segment("▀", base + Style(color=upper))
-        return Segment("▀", Style(color=upper, bgcolor=lower))
 
     def _letters(self, part: np.ndarray, base: Style) -> list[list[Segment]]:
         grey = part.mean(axis=2) if part.ndim == 3 else part
         index = np.round(shares_of(grey, self._scale) * (len(_RAMP) - 1)).astype(int)
-        cursor = self._cursor_in(self._window())
-        lines = []
-        for row in range(index.shape[0]):
-            cells = [Segment(_RAMP[i] * 2, base) for i in index[row]]
-            if self.has_focus and row == cursor[0] and cursor[1] < len(cells):
-                cells[cursor[1]] = Segment("[]", base + Style(reverse=True))
-            lines.append(cells)
-        return lines
+        return [[Segment(_RAMP[i] * 2, base) for i in row] for row in index]
+
+
+def _half(
+    colors: np.ndarray, gap: np.ndarray | None, row: int, column: int, base: Style
+) -> Segment:
+    upper = _color(colors, gap, row, column)
+    lower = _color(colors, gap, row + 1, column)
+    if upper is None and lower is None:
+        return Segment(" ", base)
+    if upper is None:
+        return Segment("▄", base + Style(color=lower))
+    if lower is None:
+        return Segment("▀", base + Style(color=upper))
+    return Segment("▀", Style(color=upper, bgcolor=lower))
 
 
 def _color(colors: np.ndarray, gap: np.ndarray | None, row: int, column: int) -> Color | None:
@@ -369,10 +375,11 @@ def _reduced(values: np.ndarray, window: _Window, rows: int, columns: int) -> np
     height, width = part.shape
     padded = np.full((-(-height // step) * step, -(-width // step) * step), np.nan)
     padded[:height, :width] = part
-    patches = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step)
-    flat = patches.transpose(0, 2, 1, 3).reshape(patches.shape[0], patches.shape[2], -1)
-    largest = np.nan_to_num(np.abs(flat), nan=-1).argmax(axis=-1)
-    reduced: np.ndarray = np.take_along_axis(flat, largest[..., None], axis=-1)[..., 0]
+    # Rows first: whole lines at a time are many times faster than one small patch after another.
+    rows_of = padded.reshape(-1, step, padded.shape[1])
+    greatest = np.fmax.reduce(np.fmax.reduce(rows_of, 1).reshape(len(rows_of), -1, step), 2)
+    least = np.fmin.reduce(np.fmin.reduce(rows_of, 1).reshape(len(rows_of), -1, step), 2)
+    reduced: np.ndarray = np.where(np.abs(greatest) >= np.abs(least), greatest, least)
     return reduced
 
 
