@@ -89,6 +89,17 @@ async def test_a_typed_path_that_is_not_there_is_said_so(open_app, wait_for, pla
         assert answers == [place / "empty"]
 
 
+async def test_a_user_that_is_not_here_is_said_so(open_app, wait_for, place):
+    async with open_app() as (app, pilot):
+        await ask(app, pilot, wait_for, place)
+        await pilot.press("shift+tab")
+        app.focused.value = "~nobody-here/"
+        await wait_for(pilot, "✗ ~nobody-here/ begins with the name of no user here.")
+        await pilot.press("enter")
+        app.focused.value = str(place / "im")
+        await wait_for(pilot, lambda: app.screen._shown == [place / "images"])
+
+
 async def test_escape_changes_nothing(open_app, wait_for, place):
     async with open_app() as (app, pilot):
         answers = await ask(app, pilot, wait_for, place)

@@ -13,7 +13,7 @@ from cnnblocks_tui.screens.diff import DiffScreen
 
 
 def write(path, values):
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True, parents=True)
     with h5py.File(path, "w") as file:
         file["layers/dense/vars/0"] = values
     return path
@@ -88,3 +88,28 @@ async def test_giving_up_is_said_and_the_progress_does_not_go_on(open_app, wait_
         await wait_for(pilot, "Given up. Press escape to go back")
         await pilot.pause(2.5)
         assert "Given up" in str(screen.query_one("#diff-head", Static).content)
+
+
+async def test_names_with_brackets_are_shown_as_they_are(open_app, wait_for, tmp_path):
+    values = np.ones((3, 4), "float32")
+    one = write(tmp_path / "[a].weights.h5", values)
+    other = write(tmp_path / "[bold]" / "[b].weights.h5", values)
+    async with open_app((160, 36)) as (app, pilot):
+        screen = await compared(app, pilot, wait_for, (one, other))
+        hold(screen._reading, 2)
+        await pilot.press("x")
+        await wait_for(pilot, "Comparing [b].weights.h5 with [a].weights.h5")
+        await wait_for(pilot, "The files are equal.")
+        other.unlink()
+        await pilot.press("x")
+        await wait_for(pilot, "[bold]/[b].weights.h5: there is no such file.")
+
+
+async def test_a_user_that_is_not_here_is_a_message(open_app, wait_for, pair):
+    async with open_app((120, 36)) as (app, pilot):
+        await compared(app, pilot, wait_for, pair)
+        await pilot.press("e")
+        await wait_for(pilot, "Write the comparison to")
+        app.screen.query_one("#answer").value = "~nobody-here/diff.json"
+        await pilot.press("enter")
+        await wait_for(pilot, "begins with the name of no user")

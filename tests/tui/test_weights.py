@@ -6,7 +6,7 @@ import threading
 import h5py
 import numpy as np
 import pytest
-from textual.widgets import TabbedContent, Tree
+from textual.widgets import Static, TabbedContent, Tree
 
 from cnnblocks_tui.screens.diff import DiffScreen
 from cnnblocks_tui.screens.weights import branching, outline_parts, tensor_matches
@@ -93,6 +93,20 @@ async def test_a_slice_that_does_not_fit_is_explained(open_app, wait_for, file):
         await wait_for(pilot, "Index 9 is out of range")
 
 
+async def test_an_empty_slice_is_a_sentence_and_has_no_cursor(open_app, wait_for, file):
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        await pilot.press("x")
+        await wait_for(pilot, "Slice of")
+        app.screen.query_one("#answer").value = "[5:9, :, 0, 0]"
+        await pilot.press("enter")
+        await wait_for(pilot, "The slice is empty.")
+        app.screen.query_one("#values").focus()
+        await pilot.press("right", "down", "z")
+        await pilot.click("#values")
+        await wait_for(pilot, "The slice is empty.")
+
+
 async def test_kernels_are_pictures_by_input_channel(open_app, wait_for, file, press_text):
     async with open_app((100, 30), target=file) as (app, pilot):
         await wait_for(pilot, "kernel 3×3×3×8")
@@ -141,6 +155,55 @@ async def test_a_tensor_is_exported(open_app, wait_for, file, tmp_path):
         await wait_for(pilot, target.exists)
     with h5py.File(file) as opened:
         np.testing.assert_array_equal(np.load(target), opened["layers/conv2d/vars/0"][()])
+
+
+async def test_a_user_that_is_not_here_is_a_message(open_app, wait_for, file):
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        await pilot.press("e")
+        await wait_for(pilot, "Write the tensor to")
+        app.screen.query_one("#answer").value = "~nobody-here/kernel.npy"
+        await pilot.press("enter")
+        await wait_for(pilot, "begins with the name of no user")
+
+
+async def test_a_tensor_that_cannot_be_read_is_not_copied(open_app, wait_for, file):
+    async with open_app((100, 30), target=file) as (app, pilot):
+        await wait_for(pilot, "share of values")
+        with file.open("r+b") as opened:
+            opened.truncate(100)
+        await pilot.press("y")
+        await wait_for(pilot, "damaged")
+        assert not app.clipboard
+
+
+async def test_a_path_with_brackets_is_shown_as_it_is(open_app, wait_for, file, tmp_path):
+    folder = tmp_path / "[" / "bold]"
+    folder.mkdir(parents=True)
+    path = file.rename(folder / "[old].weights.h5")
+    async with open_app((100, 30), target=path) as (app, pilot):
+        await wait_for(pilot, "share of values")
+        with path.open("r+b") as opened:
+            opened.truncate(100)
+        await pilot.press("down")
+        panel = app.screen.query_one("#tensor-statistics", Static)
+        await wait_for(pilot, lambda: f"{path}: damaged" in str(panel.content))
+        await pilot.press("y", "right_square_bracket")
+        await wait_for(pilot, "damaged: the file ends")
+        app.show_weights(folder.parent)
+        await wait_for(pilot, "holds no weight files")
+
+
+async def test_remembered_files_with_brackets_are_listed_as_they_are(
+    open_app, wait_for, file, tmp_path
+):
+    folder = tmp_path / "[" / "bold]"
+    folder.mkdir(parents=True)
+    path = file.rename(folder / "x.weights.h5")
+    async with open_app((160, 30)) as (app, pilot):
+        app.view_state.view("weights")["recent"] = [str(path)]
+        await pilot.press("3")
+        await wait_for(pilot, str(path))
 
 
 async def test_a_file_that_is_none_is_a_message(open_app, wait_for, tmp_path):

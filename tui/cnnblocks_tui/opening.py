@@ -1,5 +1,6 @@
 """What a path is, found out by looking at it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cnnblocks.errors import CnnblocksError
@@ -11,6 +12,26 @@ class OpeningError(CnnblocksError, ValueError):
     """A path that no screen can show."""
 
 
+def expanded(path: str | Path) -> Path:
+    """A path with the home directory in place of `~` or `~user`.
+
+    Raises:
+        OpeningError: There is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise OpeningError(f"{path} begins with the name of no user here.") from error
+
+
+def holds(path: Path, test: Callable[[Path], bool]) -> bool:
+    """Whether a test holds; it does not where the path may not be looked at."""
+    try:
+        return test(path)
+    except OSError:
+        return False
+
+
 def kind_of(path: Path) -> tuple[str, Path]:
     """Which screen shows a path: `run`, `runs` or `weights`, and the path to give it.
 
@@ -18,20 +39,24 @@ def kind_of(path: Path) -> tuple[str, Path]:
     directory with runs in it is `runs`; a checkpoint of TensorFlow is named by its prefix.
 
     Raises:
-        OpeningError: Nothing of that name exists, or nothing in it can be shown.
+        OpeningError: Nothing of that name exists, it may not be looked at, or nothing in it can
+            be shown.
     """
-    path = path.expanduser().absolute()
-    if path.is_dir():
-        return _kind_of_directory(path)
-    if path.is_file() or path.with_name(path.name + ".index").is_file():
-        return "weights", path
+    path = expanded(path).absolute()
+    try:
+        if path.is_dir():
+            return _kind_of_directory(path)
+        if path.is_file() or path.with_name(path.name + ".index").is_file():
+            return "weights", path
+    except OSError as error:
+        raise OpeningError(f"{path} cannot be read: {error.strerror}.") from error
     raise OpeningError(f"Nothing exists at {path}. Name a run, a weight file or a directory.")
 
 
 def _kind_of_directory(path: Path) -> tuple[str, Path]:
     if (path / "config.json").is_file():
         return "run", path
-    if any((entry / "config.json").is_file() for entry in path.iterdir() if entry.is_dir()):
+    if any(holds(entry / "config.json", Path.is_file) for entry in path.iterdir()):
         return "runs", path
     if weight_files(path):
         return "weights", path
@@ -48,9 +73,9 @@ def weight_files(directory: Path) -> list[Path]:
 
 
 def _is_weights(path: Path) -> bool:
-    if path.name.startswith(".") or not path.is_file():
+    if path.name.startswith(".") or not path.name.lower().endswith(WEIGHT_SUFFIXES):
         return False
-    return path.name.lower().endswith(WEIGHT_SUFFIXES)
+    return holds(path, Path.is_file)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

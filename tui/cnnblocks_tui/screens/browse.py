@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
 from cnnblocks_tui import wording
+from cnnblocks_tui.opening import OpeningError, expanded, holds
 from cnnblocks_tui.screens.dialogs import Dialog
 from cnnblocks_tui.widgets.lists import Choices
 
@@ -86,14 +87,14 @@ class Browse(Dialog[Path]):
     def __init__(self, question: str, start: Path, folders: bool = False) -> None:
         super().__init__()
         self.question, self.folders = question, folders
-        self.folder = next(p for p in (start, *start.absolute().parents) if _is(p, Path.is_dir))
+        self.folder = next(p for p in (start, *start.absolute().parents) if holds(p, Path.is_dir))
         self._entries: list[Entry] = []
         self._shown: list[Path] = []
         self._hidden = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog browse"):
-            yield Label(self.question)
+            yield Label(self.question, markup=False)
             yield Input(_typed(self.folder), select_on_focus=False)
             yield Entries()
             yield Label(classes="hint")
@@ -159,9 +160,9 @@ class Browse(Dialog[Path]):
 
     def _take(self, path: Path) -> None:
         """Go into a folder, or answer with a file."""
-        if _is(path, Path.is_dir):
+        if holds(path, Path.is_dir):
             self._go(path)
-        elif _is(path, Path.exists) and not self.folders:
+        elif holds(path, Path.exists) and not self.folders:
             self.dismiss(path)
         else:
             what = "folder" if self.folders else "file"
@@ -175,17 +176,25 @@ class Browse(Dialog[Path]):
             self._take(path)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        folder, prefix = _parted(event.value)
+        try:
+            folder, prefix = _parted(event.value)
+        except OpeningError as error:
+            self._say(str(error), wrong=True)
+            return
         if folder == self.folder:
             self._fill(prefix)
-        elif _is(folder, Path.is_dir):
+        elif holds(folder, Path.is_dir):
             self._go(folder, prefix)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        path = Path(event.value).expanduser().absolute()
-        if self.folders and _is(path, Path.is_dir):
+        try:
+            path = expanded(event.value).absolute()
+        except OpeningError as error:
+            self._say(str(error), wrong=True)
+            return
+        if self.folders and holds(path, Path.is_dir):
             self.dismiss(path)
-        elif len(self._shown) == 1 and not _is(path, Path.exists):
+        elif len(self._shown) == 1 and not holds(path, Path.exists):
             self._take(self._shown[0])
         else:
             self._take(path)
@@ -198,18 +207,14 @@ class Browse(Dialog[Path]):
         self._fill()
 
 
-def _is(path: Path, test: Callable[[Path], bool]) -> bool:
-    """Whether a test holds; it does not where the path may not be looked at."""
-    try:
-        return test(path)
-    except OSError:
-        return False
-
-
 def _parted(typed: str) -> tuple[Path, str]:
-    """The folder of a typed path, and the beginning of a name in it."""
+    """The folder of a typed path, and the beginning of a name in it.
+
+    Raises:
+        OpeningError: It begins with `~user`, and there is no such user.
+    """
     folder, separator, prefix = typed.rpartition(os.sep)
-    return Path(folder + separator).expanduser().absolute(), prefix
+    return expanded(folder + separator).absolute(), prefix
 
 
 def _typed(folder: Path) -> str:

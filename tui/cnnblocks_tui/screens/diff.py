@@ -17,6 +17,7 @@ from textual.widgets import Input, Static, TabbedContent, TabPane
 from cnnblocks.errors import CnnblocksError
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
+from cnnblocks_tui.opening import OpeningError, expanded
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.dialogs import Ask
 from cnnblocks_tui.screens.run import step_tab
@@ -392,13 +393,16 @@ class DiffScreen(Place):
         def write(answer: str | None) -> None:
             if not answer:
                 return
-            path = Path(answer).expanduser()
             try:
+                path = expanded(answer)
                 path.write_text(json.dumps(found.to_json(), indent=1) + "\n")
+            except OpeningError as error:
+                self.notify(str(error), severity="error", markup=False)
             except OSError as error:
-                self.notify(f"{path} cannot be written: {error.strerror}", severity="error")
+                text = f"{path} cannot be written: {error.strerror}"
+                self.notify(text, severity="error", markup=False)
             else:
-                self.notify(f"Written to {path}")
+                self.notify(f"Written to {path}", markup=False)
 
         target = str(Path.cwd() / f"{self.first.stem}-{self.second.stem}.json")
         self.app.push_screen(Ask("Write the comparison to", target), write)

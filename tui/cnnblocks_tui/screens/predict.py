@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 from cnnblocks.errors import CnnblocksError
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
+from cnnblocks_tui.opening import holds
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.browse import Browse
 from cnnblocks_tui.screens.dialogs import Choose
@@ -61,10 +62,10 @@ class PredictScreen(Place):
 
     def on_mount(self) -> None:
         remembered = self.view.get("model")
-        if self.model is None and remembered and Path(remembered).exists():
+        if self.model is None and remembered and holds(Path(remembered), Path.exists):
             self.model = Path(remembered)
         known = [Path(path) for path in self.view.get("images", [])]
-        self.images = self.images or [path for path in known if path.is_file()]
+        self.images = self.images or [path for path in known if holds(path, Path.is_file)]
         self._list_images()
         self._show_head()
         self.query_one("#images").focus()
@@ -151,7 +152,7 @@ class PredictScreen(Place):
                     "predict", model=str(self.model), images=[str(path)], top=TOP
                 )
             except CnnblocksError as error:
-                panel.update(str(error))
+                panel.update(Text(str(error)))
                 return
             self.verdicts[path] = answers[0]
         panel.update(classes_text(self.verdicts[path], panel.size.width - 2))

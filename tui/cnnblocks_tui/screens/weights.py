@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from cnnblocks.errors import CnnblocksError
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
-from cnnblocks_tui.opening import OpeningError, kind_of, weight_files
+from cnnblocks_tui.opening import OpeningError, expanded, holds, kind_of, weight_files
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.browse import Browse
 from cnnblocks_tui.screens.dialogs import Ask, Choose
@@ -122,16 +122,17 @@ class WeightsScreen(Place):
     async def _open(self, path: Path, keep: bool = False) -> None:
         from cnnblocks import weights
 
-        if path.is_dir():
+        if holds(path, Path.is_dir):
             found = weight_files(path)
             if not found:
-                self.notify(f"{path} holds no weight files.", severity="error")
+                text = f"{path} holds no weight files."
+                self.notify(text, severity="error", markup=False)
                 return
             path = found[-1]
         try:
             table = await asyncio.to_thread(weights.open, path)
         except (CnnblocksError, OSError) as error:
-            self.notify(str(error), severity="error", timeout=10)
+            self.notify(str(error), severity="error", timeout=10, markup=False)
             if self.table is None:
                 self._show_start(str(error))
             return
@@ -182,12 +183,13 @@ class WeightsScreen(Place):
         text.append("\nPress o to open one (.h5, .keras, a TensorFlow checkpoint, a text dump),")
         text.append("\nor choose below. A run's checkpoints open from the run itself with w.")
         self.query_one("#start-text", Static).update(text)
-        known = [Path(path) for path in self.view.get("recent", []) if Path(path).exists()]
+        recent = [Path(path) for path in self.view.get("recent", [])]
+        known = [path for path in recent if holds(path, Path.exists)]
         found = [path for path in weight_files(Path.cwd()) if path not in known]
         found = [path for path in found if path.suffix != ".txt"]
         options = self.query_one("#recent", OptionList)
         options.clear_options()
-        options.add_options(Option(str(path), id=str(path)) for path in [*known, *found][:30])
+        options.add_options(Option(Text(str(path)), id=str(path)) for path in [*known, *found][:30])
         options.focus()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -410,6 +412,9 @@ class WeightsScreen(Place):
         if len(tensor.shape) != 4 or max(tensor.shape[:2]) > 64:
             pixels.say("Only a convolution's kernels are pictures. Choose one in the tree.")
             return
+        if not tensor.size:
+            pixels.say("The tensor is empty.")
+            return
         inputs = tensor.shape[2]
         channel = min(self._channel, inputs - 1)
         try:
@@ -448,7 +453,7 @@ class WeightsScreen(Place):
             note.update("Given up. Come back to this tab to measure again.")
             raise
         except (CnnblocksError, OSError, Cancelled) as error:
-            note.update(str(error))
+            note.update(Text(str(error)))
             return
         if path == self.path:
             self._measured = measured
@@ -469,7 +474,7 @@ class WeightsScreen(Place):
         table.clear()
         for entry, value in rows:
             shown = "–" if value is None else wording.number(value)
-            table.add_row(entry.tensor.name, shown, wording.bar((value or 0.0) / most, 24))
+            table.add_row(Text(entry.tensor.name), shown, wording.bar((value or 0.0) / most, 24))
         self.query_one("#bars-note", Static).update(f"{BARS[self._bars]} · b: another quantity")
 
     # Actions
@@ -490,7 +495,7 @@ class WeightsScreen(Place):
         try:
             kind_of(path)
         except OpeningError as error:
-            self.notify(str(error), severity="error")
+            self.notify(str(error), severity="error", markup=False)
         else:
             self.open_file(checkpoint_prefix(path))
 
@@ -546,7 +551,7 @@ class WeightsScreen(Place):
         def take(text: str | None) -> None:
             if text is None:
                 return
-            if not text.strip().isdigit():
+            if not text.strip().isdecimal():
                 self.notify("A channel is a number from 1 on, or 0 for colour.", severity="error")
                 return
             self._channel = min(int(text), tensor.shape[2]) - 1
@@ -606,7 +611,7 @@ class WeightsScreen(Place):
         try:
             answer = await self.app.engine.ask("weights.identify", path=str(path))
         except CnnblocksError as error:
-            panel.update(str(error))
+            panel.update(Text(str(error)))
             return
         if path == self.path:
             panel.update(Text.assemble(fits_text(answer), "\n", self._file_text()))
@@ -620,20 +625,21 @@ class WeightsScreen(Place):
 
         def export(answer: str | None) -> None:
             if answer:
-                self.in_background(self._export, tensor, Path(answer).expanduser(), group="export")
+                self.in_background(self._export, tensor, answer, group="export")
 
         hint = ".npy keeps the shape, .csv and .txt write one value a line or row"
         self.app.push_screen(Ask("Write the tensor to", target, hint), export)
 
-    async def _export(self, tensor: "Tensor", target: Path) -> None:
+    async def _export(self, tensor: "Tensor", answer: str) -> None:
         from cnnblocks_tui.weight_numbers import write_tensor
 
         try:
+            target = expanded(answer)
             await self._in_thread(lambda _: write_tensor(tensor, target))
         except (CnnblocksError, OSError, ValueError) as error:
-            self.notify(str(error), severity="error")
+            self.notify(str(error), severity="error", markup=False)
         else:
-            self.notify(f"Written to {target}")
+            self.notify(f"Written to {target}", markup=False)
 
     def action_copy(self) -> None:
         if self.tensor is not None:
@@ -642,7 +648,11 @@ class WeightsScreen(Place):
     async def _copy(self, tensor: "Tensor") -> None:
         facts = f"{tensor.name} {tensor.role} {tuple(tensor.shape)} {tensor.dtype}"
         if tensor.size <= 4096:
-            values = await self._in_thread(lambda _: tensor.read())
+            try:
+                values = await self._in_thread(lambda _: tensor.read())
+            except (CnnblocksError, OSError, ValueError) as error:
+                self.notify(str(error), severity="error", markup=False)
+                return
             facts += f"\n{values.tolist()}"
         self.app.copy_to_clipboard(facts)
         self.notify("Copied. If your terminal does not take it, e writes a file.")
