@@ -1,7 +1,11 @@
 """Images as arrays; what takes time is called in a thread."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 
@@ -9,9 +13,28 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".ti
 
 
 def load_array(path: str) -> np.ndarray:
-    """Read an array that the engine wrote, never one with objects in it."""
+    """Take an array that the engine wrote, never one with objects in it; its file is removed.
+
+    Raises:
+        OSError: The file is gone, or cannot be read.
+        ValueError: It holds no array.
+    """
     array: np.ndarray = np.load(path, allow_pickle=False)
+    Path(path).unlink(missing_ok=True)
     return array
+
+
+def load_stages(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The stages of an answer of the engine with their `values`; all its files are removed.
+
+    Raises:
+        OSError: A file is gone, or cannot be read.
+        ValueError: One holds no array.
+    """
+    if answer.get("image"):
+        Path(answer["image"]).unlink(missing_ok=True)
+    stages = answer.get("stages", [])
+    return [{**stage, "values": load_array(stage["array"])} for stage in stages]
 
 
 def colored(images: np.ndarray) -> np.ndarray:
@@ -88,9 +111,26 @@ def load_image(path: Path, most: int = 512) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
-def image_files(path: Path, most: int = 200) -> list[Path]:
-    """The image itself, or the images in a folder and below, the first `most` of them."""
+def image_files(path: Path, cancelled: Event, most: int = 200) -> list[Path]:
+    """The image itself, or the images in a folder and below, the first `most` of them.
+
+    Args:
+        path: A file or a folder.
+        cancelled: Set by whoever no longer wants the answer.
+        most: No more are looked for once these are found.
+    """
     if path.is_file():
         return [path]
-    found = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in IMAGE_SUFFIXES)
-    return [file for _, file in zip(range(most), found, strict=False)]
+    return list(islice(_images_below(path, cancelled), most))
+
+
+def _images_below(path: Path, cancelled: Event) -> Iterator[Path]:
+    for folder, below, files in os.walk(path):
+        if cancelled.is_set():
+            return
+        below.sort()
+        yield from (Path(folder, name) for name in sorted(files) if _is_image(name))
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES)

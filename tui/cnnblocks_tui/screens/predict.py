@@ -1,6 +1,7 @@
 """Images through a trained model: the classes, and what every block makes of them."""
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,12 +170,13 @@ class PredictScreen(Place):
         except CnnblocksError as error:
             pixels.say(str(error))
             return
-        from cnnblocks_tui.image_reading import load_array
+        from cnnblocks_tui.image_reading import load_stages
 
-        self._stages = [
-            {**stage, "values": await asyncio.to_thread(load_array, stage["array"])}
-            for stage in answer.get("stages", [])
-        ]
+        try:
+            self._stages = await asyncio.to_thread(load_stages, answer)
+        except (OSError, ValueError) as error:
+            pixels.say(f"What the helper process computed cannot be read: {error}")
+            return
         self._maps_of = path
         options = self.query_one("#stage", OptionList)
         before = options.highlighted or 0
@@ -186,9 +188,11 @@ class PredictScreen(Place):
         place = self.query_one("#stage", OptionList).highlighted
         if place is None or place >= len(self._stages):
             return
-        stage = self._stages[place]
+        self.in_background(self._draw_maps, self._stages[place]["values"], group="stage")
+
+    async def _draw_maps(self, values: "np.ndarray") -> None:
         pixels = self.query_one("#maps", Pixels)
-        grid, channels = maps_grid(stage["values"], pixels.size.width)
+        grid, channels = await asyncio.to_thread(maps_grid, values, pixels.size.width)
         caption = f"{channels} maps, each on its own scale   z: zoom"
         pixels.show(grid, caption=caption, whole=grid.shape[0] > 400)
 
@@ -236,12 +240,21 @@ class PredictScreen(Place):
             self.add_images(path)
 
     def add_images(self, path: Path) -> None:
-        """Add an image, or those of a folder."""
+        """Add an image, or those of a folder, once a thread has found them."""
+        self.in_background(self._add_found, path, group=f"add {path}")
+
+    async def _add_found(self, path: Path) -> None:
         from cnnblocks_tui.image_reading import image_files
 
-        found = [file for file in image_files(path) if file not in self.images]
+        cancelled = threading.Event()
+        try:
+            files = await asyncio.to_thread(image_files, path, cancelled)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        found = [file for file in files if file not in self.images]
         if not found:
-            self.notify(f"{path} holds no new image.", severity="warning")
+            self.notify(f"{path} holds no new image.", severity="warning", markup=False)
             return
         place = len(self.images)
         self.images += found
