@@ -7,12 +7,27 @@ from cnnblocks.engine.registry import Context, method
 
 @method("recipes.show")
 def show_recipe(
-    context: Context, network: str, name: str = "default", train_images: int = 50_000
+    context: Context,
+    network: str,
+    name: str = "default",
+    train_images: int = 50_000,
+    data_shape: list[int] | None = None,
+    class_names: list[str] | None = None,
+    input_shape: list[int] | None = None,
 ) -> dict:
-    """Every value of a recipe, and what each field may be."""
-    from cnnblocks.training import recipe
+    """Every value of a recipe, as a training on such data takes them.
 
-    return recipe(network, name, images=train_images).to_dict()
+    `data_shape` is the input's if neither `input_shape` nor the recipe names one.
+    """
+    from cnnblocks.training import recipe
+    from cnnblocks.training.recipes import may_be_mirrored
+
+    shape = input_shape or recipe(network, name).input_shape or data_shape
+    if not shape:
+        return recipe(network, name, images=train_images).to_dict()
+    mirrored = class_names is not None and may_be_mirrored(shape[2], class_names)
+    chosen = recipe(network, name, images=train_images, size=shape[0], mirrored=mirrored)
+    return chosen.to_dict()
 
 
 @method("estimate")
