@@ -16,7 +16,7 @@ from cnnblocks_tui import latency
 from cnnblocks_tui.actions import ACTIONS, Action, bindings
 from cnnblocks_tui.engine_client import EngineClient
 from cnnblocks_tui.places import ViewState, log_path
-from cnnblocks_tui.plain import AsciiFilter
+from cnnblocks_tui.plain import AsciiFilter, ControlFilter
 from cnnblocks_tui.settings import Settings
 from cnnblocks_tui.themes import THEMES
 
@@ -93,6 +93,7 @@ class CnnblocksApp(App[None]):
         self.engine = EngineClient(on_change=self._engine_changed)
         self.ascii_only = self.settings.ascii
         super().__init__()
+        self._filters.append(ControlFilter())
         if self.ascii_only:
             self._filters.append(AsciiFilter())
         if self.settings.reduced_motion:
@@ -191,11 +192,15 @@ class CnnblocksApp(App[None]):
             self._pop_to_base()
             screen.open_model(model)
 
+    def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
+        """Textual's hook: a message as it stands, for names and notes have brackets, too."""
+        super().notify(message, markup=False, **options)
+
     def known_runs(self) -> list[RunSummary]:
         """The runs, newest first; none where they cannot be listed."""
         try:
             return self.runs.poll()[::-1]
-        except CnnblocksError:
+        except (CnnblocksError, OSError, ValueError, TypeError):
             return []
 
     def background_status(self) -> str:
@@ -255,7 +260,12 @@ class CnnblocksApp(App[None]):
         self.notify(f"Theme: {self.theme}")
 
     def action_save_picture(self) -> None:
-        self.notify(f"Saved {self.save_screenshot(path=str(Path.cwd()))}")
+        try:
+            saved = self.save_screenshot(path=str(Path.cwd()))
+        except OSError as error:
+            self.notify(f"The screen cannot be saved here: {error}", severity="error")
+        else:
+            self.notify(f"Saved {saved}")
 
     def action_show_log(self) -> None:
         self.notify(f"The log is {log_path()}", timeout=10)

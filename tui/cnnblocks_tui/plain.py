@@ -1,4 +1,7 @@
-"""Drawing with ASCII alone: the last step before the terminal, so that nothing slips past it."""
+"""Drawing without control characters, and with ASCII alone if asked.
+
+It is the last step before the terminal, so that nothing slips past it.
+"""
 
 from functools import lru_cache
 
@@ -70,3 +73,18 @@ class AsciiFilter(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Replace every character that is not ASCII."""
         return [Segment(to_ascii(text), style, control) for text, style, control in segments]
+
+
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)))
+
+
+class ControlFilter(LineFilter):
+    """Textual's hook that keeps what a file holds from steering the terminal."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Leave out control characters, which take no cell; other lines pass as they are."""
+        if "".join([segment.text for segment in segments]).isprintable():
+            return segments
+        return [
+            Segment(text.translate(_CONTROLS), style, control) for text, style, control in segments
+        ]

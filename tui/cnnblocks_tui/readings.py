@@ -1,5 +1,6 @@
 """Runs as a view needs them, read from their files; everything here is called in a thread."""
 
+import re
 import socket
 from array import array
 from collections import deque
@@ -35,6 +36,12 @@ ALIVE = ("running", "stopping")
 _MOST_POINTS = 20_000
 _CHUNK = 1 << 19
 _MOST_LINES = 2_000
+_ESCAPES = re.compile(
+    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|\x1b[ -/]*[0-~]"
+)
+"""What is meant for a terminal: strings such as titles, CSI sequences such as colours, the rest."""
 
 
 def matches(run: RunSummary, query: str) -> bool:
@@ -96,6 +103,7 @@ class RunFeed:
         run: The run's files; `None` when they cannot be read.
         state: The state as it is; `unreadable` when `problem` says why.
         status: What the trainer wrote last.
+        config: The configuration, empty before it was read.
         curves: By metric and grain: `("loss", "epoch")` has a point an epoch, `("loss", "step")`
             one a progress event.
         notices: Warnings, resumptions and the like: (time, event, sentence).
@@ -108,6 +116,7 @@ class RunFeed:
         self.run: RunDirectory | None = None
         self.state, self.problem = "unreadable", ""
         self.status = Status()
+        self.config: Mapping[str, Any] = {}
         self._tail: EventTail | None = None
         self._process: Any = None
         self._use: tuple[str, ...] = ()
@@ -137,7 +146,7 @@ class RunFeed:
             self.run = RunDirectory(self.path)
             self._tail = self.run.tail()
         self.run.reload()
-        self.run.config  # noqa: B018 - read here, in the thread
+        self.config = self.run.config
         self.status, self.state = self.run.status, self.run.state
         self._use = self._measure_process()
         events = self._tail.poll(_CHUNK)
@@ -185,7 +194,8 @@ class RunFeed:
         if self._started is None:
             self._started = moment
         if name == "progress":
-            self.latest = dict(event)
+            # The trainer looks at the GPU less often than it tells of its progress.
+            self.latest = {"gpu": self.latest.get("gpu"), **event}
             self._extend(event, "step", moment)
         elif name == "epoch_end":
             self._drop_from(float(event.get("epoch") or 0))
@@ -251,5 +261,6 @@ class ConsoleTail:
             return []
         end = data.rfind(b"\n") + 1
         self._position = max(self._position, size - most) + end
-        lines = data[:end].decode("utf-8", "replace").splitlines()
-        return [line.rsplit("\r", 1)[-1] for line in lines][-_MOST_LINES:]
+        text = _ESCAPES.sub("", data[:end].decode("utf-8", "replace"))
+        lines = text.split("\n")[:-1]
+        return [line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines][-_MOST_LINES:]

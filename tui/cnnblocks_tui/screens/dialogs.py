@@ -6,6 +6,7 @@ from typing import ClassVar, TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList, SelectionList
 from textual.widgets.option_list import Option
@@ -42,7 +43,7 @@ class Confirm(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self.question)
+            yield Label(self.question, markup=False)
             with Horizontal():
                 yield Button("No", id="no")
                 yield Button(self.yes, id="yes", variant="error")
@@ -74,9 +75,10 @@ class Ask(Dialog[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self.question)
+            yield Label(self.question, markup=False)
             yield Input(self.value, id="answer")
-            yield Label(self.hint or "enter: take it · escape: leave it", classes="hint")
+            hint = self.hint or "enter: take it · escape: leave it"
+            yield Label(hint, classes="hint", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)
@@ -101,8 +103,9 @@ class Choose(Dialog[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self.question)
-            yield Choices(*(Option(text, id=f"o{n}") for n, (_, text) in self._numbered()))
+            yield Label(self.question, markup=False)
+            options = (Option(text, id=f"o{n}") for n, (_, text) in self._numbered())
+            yield Choices(*options, markup=False)
 
     def on_mount(self) -> None:
         values = [value for value, _ in self.options]
@@ -135,9 +138,9 @@ class ChooseSeveral(Dialog[list[str]]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self.question)
+            yield Label(self.question, markup=False)
             yield SelectionList(
-                *((text, value, value in self.chosen) for value, text in self.options)
+                *((Content(text), value, value in self.chosen) for value, text in self.options)
             )
             with Horizontal():
                 yield Button("Take", id="take", variant="primary")

@@ -90,7 +90,7 @@ class NetworksScreen(Place):
         try:
             answer = await self.app.engine.ask("networks.list")
         except CnnblocksError as error:
-            self.query_one("#totals", Static).update(str(error))
+            self.query_one("#totals", Static).update(Text(str(error)))
             return
         self.facts = {str(entry["name"]): entry for entry in answer}
         self._fill_tree()
@@ -189,7 +189,7 @@ class NetworksScreen(Place):
                 for name in names
             }
         except CnnblocksError as error:
-            totals.update(str(error))
+            totals.update(Text(str(error)))
             return
         self.tables = answers
         room = (totals.size.width or self.size.width) - 2
@@ -277,7 +277,11 @@ class NetworksScreen(Place):
             write_table(self, self.tables[str(self.network)]["rows"], str(self.network))
 
     def action_find_weights(self) -> None:
-        runs = [run for run in self.app.known_runs() if run.network == self.network]
+        self.in_background(self._find_weights, group="weights")
+
+    async def _find_weights(self) -> None:
+        known = await asyncio.to_thread(self.app.known_runs)
+        runs = [run for run in known if run.network == self.network]
         files = [
             (str(path), f"{run.id}  {path.name}")
             for run in runs
@@ -301,11 +305,13 @@ def write_table(screen: Place, rows: Sequence[Facts], name: str) -> None:
     def write(answer: str | None) -> None:
         if not answer:
             return
-        path = Path(answer).expanduser()
+        path = Path(answer)
         try:
+            path = path.expanduser()
             path.write_text(as_csv(rows) if path.suffix == ".csv" else as_markdown(rows))
-        except OSError as error:
-            screen.notify(f"{path} cannot be written: {error.strerror}", severity="error")
+        except (OSError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            screen.notify(f"{path} cannot be written: {why}", severity="error")
         else:
             screen.notify(f"Written to {path}")
 

@@ -1,6 +1,10 @@
 """Tables and trees that listen to vim's keys as well as to the arrows."""
 
+from typing import Any
+
+from rich.text import Text
 from textual.widgets import DataTable, OptionList, Tree
+from textual.widgets.data_table import RowKey
 
 from cnnblocks_tui.actions import bindings
 
@@ -10,6 +14,12 @@ class Table(DataTable):
 
     BINDINGS = bindings("list")
     HELP = "A table. Up and down (or j and k) move, enter opens, a click on a heading sorts."
+
+    def add_row(self, *cells: Any, **options: Any) -> RowKey:
+        return super().add_row(*map(_plain, cells), **options)
+
+    def update_cell(self, row_key: Any, column_key: Any, value: Any, **options: Any) -> None:
+        super().update_cell(row_key, column_key, _plain(value), **options)
 
     def action_go_left(self) -> None:
         self.scroll_left(animate=False)
@@ -22,6 +32,11 @@ class Table(DataTable):
 
     def action_go_bottom(self) -> None:
         self.move_cursor(row=self.row_count - 1)
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as it stands: a table would take brackets in a `str` for markup."""
+    return Text(cell, no_wrap=True, end="") if isinstance(cell, str) else cell
 
 
 class Outline(Tree):
