@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from textual.widgets import TabbedContent
 
+from cnnblocks_tui.readings import RunFeed
 from cnnblocks_tui.screens.diff import DiffScreen
 from cnnblocks_tui.screens.run import smoothed
 from cnnblocks_tui.screens.weights import WeightsScreen
@@ -52,6 +53,26 @@ async def test_the_view_can_be_held_while_training_goes_on(
         assert app.screen._drawn == drawn
         await pilot.press("p")
         await wait_for(pilot, lambda: app.screen._drawn != drawn)
+
+
+async def test_a_held_view_obeys_keys_and_fills_its_tabs(open_app, wait_for, new_run, train):
+    run, other = new_run(), new_run()
+    train(run)
+    train(other)
+    async with open_app((120, 36), run.path) as (_, pilot):
+        await wait_for(pilot, "[over epoch]")
+        await pilot.press("p")
+        await wait_for(pilot, "view held")
+        await pilot.press("x", "plus")
+        await wait_for(pilot, "[over step, smoothing 0.3]")
+        await pilot.press("o")
+        await wait_for(pilot, other.id)
+        await pilot.press("enter")
+        await wait_for(pilot, f"{other.id[14:]} train")
+        await go_to(pilot, wait_for, "tab-events")
+        await wait_for(pilot, "Training started.")
+        await go_to(pilot, wait_for, "tab-checkpoints")
+        await wait_for(pilot, "epoch-0004")
 
 
 async def test_a_process_that_died_is_told_with_what_to_do(
@@ -135,6 +156,24 @@ async def test_checkpoints_open_their_weights_and_compare(open_app, wait_for, ne
         await wait_for(pilot, "file 2 of 4")
 
 
+async def test_the_cursor_stays_on_its_checkpoint_when_another_is_written(
+    open_app, wait_for, new_run, train
+):
+    run = new_run()
+    train(run, epochs=1)
+    async with open_app((120, 36), run.path) as (app, pilot):
+        await wait_for(pilot, "finished")
+        await go_to(pilot, wait_for, "tab-checkpoints")
+        await wait_for(pilot, "last")
+        app.screen.query_one("#checkpoints").focus()
+        await pilot.press("G")
+        train(run, epochs=2)
+        await wait_for(pilot, "epoch-0002")
+        await pilot.press("w")
+        await wait_for(pilot, lambda: isinstance(app.screen, WeightsScreen))
+        await wait_for(pilot, "last.weights.h5")
+
+
 async def test_an_evaluation_shows_classes_and_confusion(open_app, wait_for, new_run, train):
     run = new_run()
     train(run)
@@ -181,6 +220,42 @@ async def test_a_run_deleted_under_the_screen_is_a_message(open_app, wait_for, n
         await wait_for(pilot, "finished")
         run.delete()
         await wait_for(pilot, "? unreadable")
+
+
+@pytest.mark.parametrize("damage", ["newer", "gone", "wrong"])
+async def test_a_damaged_configuration_is_a_message(open_app, wait_for, new_run, train, damage):
+    run = new_run(seed=7)
+    train(run)
+    async with open_app((120, 36), run.path) as (app, pilot):
+        await wait_for(pilot, "finished")
+        await go_to(pilot, wait_for, "tab-config")
+        await wait_for(pilot, "seed")
+        config = run.path / "config.json"
+        if damage == "newer":
+            config.write_text(json.dumps(run.config | {"schema": 99}))
+        elif damage == "gone":
+            config.unlink()
+        else:
+            status = json.loads((run.path / "status.json").read_text())
+            (run.path / "status.json").write_text(json.dumps(status | {"epochs": "four"}))
+            await wait_for(pilot, "cannot be shown")
+            return
+        await wait_for(pilot, "? unreadable")
+        app.screen._told.clear()
+        await pilot.pause(1)
+        await wait_for(pilot, "seed")
+
+
+def test_the_gpus_use_stays_until_the_next_look_at_it(new_run):
+    run = new_run()
+    event = {"schema": 1, "time": 0, "event": "progress", "epoch": 1, "steps": 9, "metrics": {}}
+    events = [event | {"step": 1, "gpu": [{"use": 0.5, "memory": 0.25}]}, event | {"step": 2}]
+    lines = [json.dumps(each) + "\n" for each in events]
+    (run.path / "events.jsonl").write_text("".join(lines))
+    feed = RunFeed(run.path)
+    feed.poll()
+    assert feed.latest["step"] == 2
+    assert feed.latest["gpu"] == [{"use": 0.5, "memory": 0.25}]
 
 
 async def test_resizing_to_nothing_and_back_is_survived(open_app, wait_for, new_run, train):

@@ -1,9 +1,11 @@
 """The list of runs, over real run directories."""
 
+import asyncio
 import json
 import time
 
 from cnnblocks.runs import RunDirectory
+from cnnblocks.runs.lock import RunLock
 from cnnblocks_tui.screens.dialogs import Ask, Confirm
 from cnnblocks_tui.screens.run import RunScreen
 
@@ -155,6 +157,37 @@ async def test_damaged_and_newer_runs_are_listed_with_the_reason(open_app, wait_
         await wait_for(pilot, "status.json is damaged")
         await pilot.press("j")
         await wait_for(pilot, "A newer cnnblocks wrote it")
+
+
+async def test_values_of_a_wrong_kind_leave_the_program_open(open_app, wait_for, new_run, train):
+    run = new_run("lenet5")
+    train(run)
+    content = json.loads((run.path / "status.json").read_text())
+    async with open_app((140, 40)) as (_, pilot):
+        await wait_for(pilot, "finished")
+        wrong = content | {"state": "running", "epochs": "four"}
+        (run.path / "status.json").write_text(json.dumps(wrong))
+        await pilot.pause(1)
+        (run.path / "status.json").write_text(json.dumps(content | {"reason": "as it was"}))
+        await wait_for(pilot, "as it was")
+
+
+async def test_keys_are_taken_while_a_run_waits_for_its_lock(open_app, wait_for, new_run, train):
+    run = new_run("lenet5")
+    train(run)
+    lock = RunLock(run.path / "lock")
+    lock.acquire()
+    async with open_app() as (app, pilot):
+        await wait_for(pilot, "finished")
+        await pilot.press("d")
+        await wait_for(pilot, lambda: isinstance(app.screen, Confirm))
+        started = time.monotonic()
+        app.screen.action_yes()
+        await asyncio.sleep(0.05)
+        assert time.monotonic() - started < 0.7
+        await wait_for(pilot, "is being trained")
+    lock.release()
+    assert run.path.is_dir()
 
 
 async def test_the_view_is_remembered(open_app, wait_for, new_run):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.css.query import NoMatches
 from textual.events import Click, Resize
 from textual.screen import Screen
 from textual.widget import Widget
@@ -162,8 +163,16 @@ class Place(Screen[Any]):
 
     def in_background(self, work: Callable[..., Any], *arguments: Any, group: str) -> None:
         """Run a coroutine function beside the screen, in place of the group's one before."""
-        task: Any = partial(work, *arguments)
+        task: Any = partial(self._unless_closing, work, *arguments)
         self.run_worker(task, group=group, exclusive=True)
+
+    async def _unless_closing(self, work: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            await work(*arguments)
+        except NoMatches:
+            # A screen that is being closed loses its widgets before its work is cancelled.
+            if self.is_attached and self.display and self.app.is_running:
+                raise
 
     def tell(self, selector: str, text: Text) -> None:
         """Show a text in a `Static`, which is drawn again only when the text is another one.

@@ -1,17 +1,20 @@
 """Looking at files again and again without ever holding up a key."""
 
 import asyncio
+import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.css.query import NoMatches
+
+from cnnblocks_tui.places import log_path
 
 if TYPE_CHECKING:
     from cnnblocks_tui.screens.base import Place
 
 Found = TypeVar("Found")
 
+log = logging.getLogger("cnnblocks_tui")
 
 CATCHING_UP = 0.02
 
@@ -35,18 +38,37 @@ def poll_every(
         behind: Whether there is more to read; then the next look follows at once.
     """
 
+    async def look() -> None:
+        screen.reading = True
+        try:
+            found = await asyncio.to_thread(read)
+        finally:
+            screen.reading = False
+        show(found)
+
     async def keep_looking() -> None:
+        told = ""
         while screen.is_attached:
             if screen.is_current or screen is screen.app.screen_stack[-1]:
-                screen.reading = True
                 try:
-                    found = await asyncio.to_thread(read)
-                finally:
-                    screen.reading = False
-                # A screen that is being closed loses its widgets before it notices.
-                with suppress(NoMatches):
-                    show(found)
+                    await look()
+                except NoMatches:
+                    pass  # A screen that is being closed loses its widgets before it notices.
+                except Exception as error:
+                    if told != repr(error):
+                        told = repr(error)
+                        _tell(screen, error)
             await asyncio.sleep(CATCHING_UP if behind() else seconds)
 
     work: Any = keep_looking
     screen.run_worker(work, group="polling", name=f"poll {type(screen).__name__}")
+
+
+def _tell(screen: "Place", error: Exception) -> None:
+    log.error("Files that cannot be shown", exc_info=error)
+    words = f"{type(error).__name__}: {error}"
+    screen.notify(
+        f"Something in the files cannot be shown. {words}. More is in {log_path()}",
+        severity="error",
+        timeout=10,
+    )

@@ -1,5 +1,6 @@
 """One run as it goes on: progress, curves, console, warnings, results, configuration."""
 
+import asyncio
 import json
 import math
 import time
@@ -91,6 +92,7 @@ class RunScreen(Place):
         self.feeds = [RunFeed(path), *(RunFeed(other) for other in overlays)]
         self.console_tail = ConsoleTail(path / "console.log")
         self.held = False
+        self._still: list[RunFeed] = []
         self._drawn: object = None
         self._notices_drawn = 0
         self._evaluation: Any = None
@@ -139,11 +141,15 @@ class RunScreen(Place):
 
     def _read(self) -> list[str]:
         """In a thread: some of what is new in the files."""
-        more = [feed.poll() for feed in self.feeds]
-        self._behind = any(more)
-        run = self.feed.run
-        self._checkpoints = run.checkpoints if run is not None else []
-        self._read_evaluation()
+        behind = [feed for feed in self.feeds if feed not in self._still and feed.poll()]
+        self._behind = bool(behind)
+        if self.held:
+            # A run that is drawn over a held one is read to its present end.
+            self._still = [feed for feed in self.feeds if feed not in behind]
+        else:
+            run = self.feed.run
+            self._checkpoints = run.checkpoints if run is not None else []
+            self._read_evaluation()
         return self.console_tail.poll()
 
     def _read_evaluation(self) -> None:
@@ -167,8 +173,6 @@ class RunScreen(Place):
             for line in console:
                 log.write(Text(line))
         self._show_head()
-        if self.held:
-            return
         self._show_facts()
         self._show_events()
         self._show_checkpoints()
@@ -301,11 +305,19 @@ class RunScreen(Place):
         if rows == self._checkpoints_drawn:
             return
         self._checkpoints_drawn = rows
-        cursor = table.cursor_row
+        chosen, cursor = self._row_chosen(), table.cursor_row
         table.clear()
         for name, cells in rows.items():
             table.add_row(*cells, key=name)
-        table.move_cursor(row=min(cursor, max(0, len(rows) - 1)))
+        row = list(rows).index(chosen) if chosen in rows else min(cursor, len(rows) - 1)
+        table.move_cursor(row=max(0, row), animate=False)
+
+    def _row_chosen(self) -> str | None:
+        """The name of the checkpoint under the cursor."""
+        table = self.query_one("#checkpoints", Table)
+        if not table.is_valid_coordinate(table.cursor_coordinate):
+            return None
+        return table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
 
     def _show_curves(self) -> None:
         pane = self._pane()
@@ -408,7 +420,7 @@ class RunScreen(Place):
     def _show_config(self) -> None:
         if self._pane() != "tab-config":
             return
-        configs = [feed.run.config for feed in self.feeds if feed.run is not None]
+        configs = [feed.config for feed in self.feeds if feed.config]
         if configs:
             self.tell("#config-text", config_text(configs))
 
@@ -435,6 +447,7 @@ class RunScreen(Place):
 
     def action_pause(self) -> None:
         self.held = not self.held
+        self._still = list(self.feeds) if self.held else []
         self._drawn = None
         self._show_again()
 
@@ -457,8 +470,12 @@ class RunScreen(Place):
         self._show_again()
 
     def action_overlay(self) -> None:
+        self.in_background(self._ask_overlay, group="overlay")
+
+    async def _ask_overlay(self) -> None:
         shown = {feed.path for feed in self.feeds}
-        others = [run for run in self.app.known_runs() if run.path not in shown]
+        known = await asyncio.to_thread(self.app.known_runs)
+        others = [run for run in known if run.path not in shown]
         options = [(str(run.path), f"{run.id}  {run.state}") for run in others if matches(run, "")][
             :50
         ]
@@ -505,10 +522,9 @@ class RunScreen(Place):
     def _chosen_checkpoint(self) -> Checkpoint | None:
         if not self._checkpoints:
             return None
-        table = self.query_one("#checkpoints", Table)
-        if self._pane() == "tab-checkpoints":
-            return self._checkpoints[min(table.cursor_row, len(self._checkpoints) - 1)]
         named = {checkpoint.name: checkpoint for checkpoint in self._checkpoints}
+        if self._pane() == "tab-checkpoints" and (row := self._row_chosen()) is not None:
+            return named.get(row)
         return named.get("best") or self._checkpoints[-1]
 
     def on_data_table_row_selected(self, event: Table.RowSelected) -> None:
@@ -536,9 +552,7 @@ class RunScreen(Place):
         self.app.show_layers(self.path)
 
     def action_note(self) -> None:
-        run = self.feed.run
-        if run is not None:
-            ask_note(self, run.path, run.note)
+        ask_note(self, self.path)
 
     def action_duplicate(self) -> None:
         self.app.show_new_run(like=self.path)

@@ -1,5 +1,6 @@
 """All runs: their states, how they do, and what can be done with them."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -107,7 +108,7 @@ class RunsScreen(Place):
         """In a thread: the runs as they are now."""
         try:
             found = self.app.runs.poll()
-        except CnnblocksError as error:
+        except (CnnblocksError, OSError) as error:
             self._problem = str(error)
             return []
         self._problem = ""
@@ -370,7 +371,7 @@ class RunsScreen(Place):
     def action_note(self) -> None:
         run = self.chosen
         if run is not None:
-            ask_note(self, run.path, run.note)
+            ask_note(self, run.path)
 
     def action_delete(self) -> None:
         run = self.chosen
@@ -415,17 +416,33 @@ def state_text(app: Any, state: str) -> Text:
 
 
 def steer(screen: Place, path: Path, act: Callable[[RunDirectory], Any], done: str) -> None:
-    """Do something to a run and say that it was done, or why not."""
-    try:
-        act(RunDirectory(path))
-    except (CnnblocksError, OSError) as error:
-        screen.notify(str(error), severity="error", timeout=8)
-    else:
-        screen.notify(f"{path.name} {done}.")
+    """Do something to a run, in a thread, and say that it was done, or why not."""
+    app = screen.app
+
+    async def work() -> None:
+        try:
+            await asyncio.to_thread(lambda: act(RunDirectory(path)))
+        except (CnnblocksError, OSError) as error:
+            app.notify(str(error), severity="error", timeout=8)
+        else:
+            app.notify(f"{path.name} {done}.")
+
+    # The application's work, for it is to be done though the screen be left meanwhile.
+    task: Any = work
+    app.run_worker(task, group="steer")
 
 
-def ask_note(screen: Place, path: Path, note: str) -> None:
+def ask_note(screen: Place, path: Path) -> None:
     """Ask for a run's note and write it."""
+    screen.in_background(_ask_note, screen, path, group="note")
+
+
+async def _ask_note(screen: Place, path: Path) -> None:
+    try:
+        note = await asyncio.to_thread(lambda: RunDirectory(path).note)
+    except (CnnblocksError, OSError, ValueError) as error:
+        screen.notify(f"The note cannot be read: {error}", severity="error", timeout=8)
+        return
 
     def write(text: str | None) -> None:
         if text is not None:
