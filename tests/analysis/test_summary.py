@@ -200,6 +200,13 @@ def test_multiply_adds_of_plain_layers(layer, multiply_adds):
     assert cnnblocks.summarize(model).totals.multiply_adds == multiply_adds
 
 
+def test_no_two_rows_have_one_path():
+    images = keras.Input((6, 6, 2))
+    sums = [layers.Add(name=name)([images, images]) for name in ("add", "add_2")]
+    rows = cnnblocks.summarize(keras.Model(images, sums[0] + sums[1])).rows
+    assert [row.path for row in rows[1:]] == ["add", "add_2", "add_3"]
+
+
 def test_what_has_no_formula_is_said_so():
     model = keras.Sequential([keras.Input((8, 4)), layers.LSTM(3, name="memory"), layers.Dense(2)])
     table = cnnblocks.summarize(model)

@@ -142,6 +142,29 @@ def test_frozen_statistics_fold_too(small_network, fill_weights, images_for, com
     assert_folded(model, images_for(model), compute)
 
 
+def test_numbers_are_added_as_they_are(fill_weights, images_for, compute):
+    images = keras.Input((6, 6, 2))
+    x = layers.BatchNormalization()(layers.Conv2D(2, 3)(images))
+    x = 2.0 + (x + 1.0) + np.float32([0.5, 1.5])
+    model = keras.Model(images, x + keras.ops.mean(x, axis=(0, 1, 2)))
+    assert_folded(fill_weights(model), images_for(model), compute)
+
+
+def test_no_two_layers_get_one_name(fill_weights, images_for, compute):
+    images = keras.Input((6, 6, 2))
+    x = layers.Conv2D(2, 1, name="conv")(images)
+    sums = [layers.Add(name=name)([x, x]) for name in ("add", "add_2")]
+    x = layers.BatchNormalization()(sums[0] + sums[1])
+    inner = keras.Sequential([layers.BatchNormalization(), layers.Dense(2, name="b")], name="a")
+    model = keras.Model(images, layers.Dense(2, name="a_b")(inner(x + sums[0])))
+    folded = cnnblocks.fold_batch_norm(fill_weights(model))
+    np.testing.assert_allclose(
+        compute(folded, images_for(model)), compute(model, images_for(model)), atol=1e-4
+    )
+    names = {layer.name for layer in folded.layers}
+    assert {"conv", "add", "add_2", "a_b"} < names and len(names) == len(folded.layers)
+
+
 def test_a_model_without_batch_norm_is_the_same(fill_weights, images_for, compute):
     model = keras.Sequential([keras.Input((6, 6, 2)), layers.Conv2D(2, 3), layers.Flatten()])
     folded = assert_folded(fill_weights(model), images_for(model), compute)

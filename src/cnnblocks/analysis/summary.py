@@ -1,7 +1,6 @@
 """From a model to its layer table."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from math import prod
 from typing import Any
@@ -16,6 +15,7 @@ from cnnblocks.analysis.layer_table import LayerTable, Row, Totals
 from cnnblocks.analysis.receptive_field import Field
 from cnnblocks.networks.calls import Call, ends, trace
 from cnnblocks.networks.errors import keras_reason
+from cnnblocks.weights.naming import numbered
 
 _INVISIBLE = {"ConvertToTensor", "Cast"}
 _VIEWS = (keras.layers.Flatten, keras.layers.Reshape)
@@ -126,13 +126,13 @@ class _Builder:
 
     def _rows(self, calls: list[Call], parent: str, depth: int) -> list[Row]:
         rows: list[Row] = []
-        names: Counter[str] = Counter()
+        shown = [call for call in calls if type(call.operation).__name__ not in _INVISIBLE]
+        names = dict(zip(map(id, shown), numbered([call.name for call in shown])))
         for call in calls:
-            if type(call.operation).__name__ in _INVISIBLE:
+            name = names.get(id(call))
+            if name is None:
                 self._pass_on(call)
                 continue
-            names[call.name] += 1
-            name = call.name if names[call.name] == 1 else f"{call.name}_{names[call.name]}"
             path = f"{parent}/{name}" if parent else name
             rows.append(self._visit(call, name, path, depth))
         return rows

@@ -10,6 +10,7 @@ from keras import layers, tree
 
 from cnnblocks.networks.calls import Call, ends, sublayers, trace
 from cnnblocks.networks.errors import NetworkError
+from cnnblocks.weights.naming import numbered
 
 _FOLDABLE = (
     layers.Conv1D,
@@ -83,7 +84,10 @@ class _Folding:
     def __init__(self, root: Call) -> None:
         self.root = root
         self.origins: dict[int, Any] = {}
-        self.calls = list(self._innermost(root, ""))
+        named = list(self._innermost(root, ""))
+        names = [*(x.name for x in root.inputs), *(name for name, _ in named)]
+        own = [*numbered(names)][len(root.inputs) :]
+        self.calls = [(name, call) for name, (_, call) in zip(own, named)]
         self.times_called = Counter(id(call.operation) for _, call in self.calls)
         self.times_used = Counter(
             id(self._origin(x)) for x in [*root.inner_outputs, *self._all_inputs()]
@@ -91,7 +95,6 @@ class _Folding:
         self.folded = self._find_foldable()
         self.norms = {id(norm) for norm in self.folded.values()}
         self.made: dict[int, keras.Layer] = {}
-        self.names: Counter[str] = Counter()
 
     def outputs(self, inputs: list[Any]) -> list[Any]:
         """Call the new layers on symbolic `inputs`."""
@@ -157,9 +160,9 @@ class _Folding:
         if id(operation) in self.made:
             return self.made[id(operation)](*args, **kwargs)
         if not isinstance(operation, keras.Layer):
-            return _call_operation(operation, self._unique(name), args, kwargs)
+            return _call_operation(operation, name, args, kwargs)
         norm = self.folded.get(id(call))
-        config = {**operation.get_config(), "name": self._unique(name)}
+        config = {**operation.get_config(), "name": name}
         if norm:
             config["use_bias"] = True
         layer = self.made[id(operation)] = type(operation).from_config(config)
@@ -168,10 +171,6 @@ class _Folding:
             _folded_weights(operation, norm.operation) if norm else operation.get_weights()
         )
         return result
-
-    def _unique(self, name: str) -> str:
-        self.names[name] += 1
-        return name if self.names[name] == 1 else f"{name}_{self.names[name]}"
 
 
 def _fresh_input(x: Any) -> Any:
@@ -225,10 +224,16 @@ def _array(variable: Any) -> np.ndarray:
     return keras.ops.convert_to_numpy(variable).astype("float64")
 
 
+def _are_alike(args: Any) -> bool:
+    """Whether all arguments are symbolic tensors of one rank, as `layers.Add` takes them."""
+    symbolic = all(isinstance(x, keras.KerasTensor) for x in args)
+    return symbolic and len(args) > 1 and len({len(x.shape) for x in args}) == 1
+
+
 def _call_operation(operation: Any, name: str, args: Any, kwargs: Any) -> Any:
     """Call an operation that is no layer, as a layer where there is one that does the same."""
     kind = type(operation).__name__
-    if kind == "Add":
+    if kind == "Add" and _are_alike(args):
         return layers.Add(name=name)(list(args))
     if kind == "Concatenate":
         return layers.Concatenate(operation.axis, name=name)(*args)

@@ -1,6 +1,8 @@
 """What the names and shapes in a weight file say about its layers."""
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 
 from cnnblocks.weights.table import Layer, Tensor
 
@@ -82,6 +84,20 @@ def natural(name: str) -> list[tuple[int, int, str]]:
         for part in re.split(r"(\d+)", name)
         if part
     ]
+
+
+def numbered(names: list[str]) -> Iterator[str]:
+    """Yield names, no two the same: one that came before gets the next number that is free."""
+    taken = set(names)
+    counts: Counter[str] = Counter()
+    for name in names:
+        counts[name] += 1
+        own = name
+        if counts[name] > 1:
+            while (own := f"{name}_{counts[name]}") in taken:
+                counts[name] += 1
+            taken.add(own)
+        yield own
 
 
 def snake_case(class_name: str) -> str:
