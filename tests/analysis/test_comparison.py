@@ -2,6 +2,7 @@ import csv
 import io
 import json
 
+import keras
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,22 @@ def test_the_picture_shows_accuracy_against_time(finished_run, tmp_path):
     assert list(curve.get_ydata()) == [0.19, 0.38, pytest.approx(0.57)]
     names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert names == ["lenet5", "baseline", "test images"]
+
+
+def test_a_network_that_is_not_registered_has_no_sizes(finished_run):
+    known, unknown = compare([finished_run(), finished_run(network="of_my_own")]).rows
+    assert known.parameters == 61_706
+    assert (unknown.parameters, unknown.multiply_adds, unknown.epochs) == (None, None, 3)
+
+
+def test_images_are_channels_last_whatever_keras_is_set_to(finished_run):
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        (row,) = compare([finished_run()]).rows
+    finally:
+        keras.config.set_image_data_format(before)
+    assert (row.parameters, row.multiply_adds) == (61_706, 416_520)
 
 
 def test_nothing_to_draw_is_an_error(finished_run):

@@ -50,8 +50,8 @@ class ComparedRun:
         state: Its state.
         measured_on: Where accuracy and loss come from: `"test"`, `"validation"` or `"training"`;
             empty before the first epoch.
-        parameters: Of the network.
-        multiply_adds: Of the network for one image.
+        parameters: Of the network; `None` for a network that is not registered here.
+        multiply_adds: Of the network for one image; `None` likewise.
         accuracy: Of the weights that were kept.
         loss: Of the weights that were kept.
         epochs: Epochs completed.
@@ -265,12 +265,16 @@ def _size(config: dict[str, Any]) -> tuple[int | None, int | None]:
     from cnnblocks import networks
     from cnnblocks.analysis.summary import summarize
 
-    outline = networks.outline(
-        config["network"],
-        input_shape=tuple(config["input_shape"]),
-        num_classes=len(config["data"]["class_names"]),
-        **config["recipe"]["network_args"],
-    )
+    try:
+        outline = networks.outline(
+            config["network"],
+            input_shape=tuple(config["input_shape"]),
+            num_classes=len(config["data"]["class_names"]),
+            data_format="channels_last",
+            **config["recipe"]["network_args"],
+        )
+    except networks.NetworkError:
+        return None, None
     totals = summarize(outline).totals
     return totals.parameters, totals.multiply_adds
 
