@@ -329,6 +329,23 @@ def test_a_common_name_with_other_shapes_is_refused(tmp_path):
         load_weights(of_named_layers(), tmp_path / "x.h5")
 
 
+@pytest.mark.parametrize("sequential", [False, True], ids=["functional", "sequential"])
+def test_a_layer_beside_the_graph_loads_too(sequential, tmp_path):
+    def make():
+        body = [keras.Input((3,)), layers.Dense(4), layers.Dense(2)]
+        model = keras.Sequential(body)
+        model = model if sequential else keras.Model(model.inputs[0], model.outputs[0])
+        model.auxiliary = layers.Dense(5)
+        model.auxiliary.build((None, 4))
+        return model
+
+    theirs, ours = randomize(make()), make()
+    theirs.save_weights(tmp_path / "x.weights.h5")
+    assert len(model_structure(theirs).units) == 3
+    assert load_weights(ours, tmp_path / "x.weights.h5").complete
+    assert_same(theirs, ours)
+
+
 # --- not fitting --------------------------------------------------------------------------------
 
 

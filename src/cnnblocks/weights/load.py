@@ -157,7 +157,9 @@ def _place(index: int, member: _Member, segments: dict[int, dict[int, int]]) -> 
             break
         if id(holder) not in segments:
             segments[id(holder)] = segments_of(holder, tree.flatten)
-        segment = segments[id(holder)][id(held)]
+        segment = segments[id(holder)].get(id(held))
+        if segment is None:  # held as an attribute, beside the graph
+            break
         place.append(segment)
         if list(segments[id(holder)].values()).count(segment) > 1:
             return tuple(place)
