@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from cnnblocks import weights
 from cnnblocks.cli import cnnblocks
 from cnnblocks.errors import CnnblocksError
+from cnnblocks.weights.formats import text
 
 
 def run(*arguments, status=0):
@@ -147,9 +148,24 @@ def test_extract_refuses(real_files, tmp_path):
     assert "one tensor" in run("extract", source, "-o", tmp_path / "x.npy", status=2)
     assert ".npz" in run("extract", source, "-o", tmp_path / "x.zip", status=2)
     (tmp_path / "x.npz").write_text("mine")
-    run("extract", source, "-o", tmp_path / "x.npz", status=1)
+    run("extract", source, "-o", tmp_path / "x.npz", status=2)
     assert (tmp_path / "x.npz").read_text() == "mine"
     run("extract", source, "-o", tmp_path / "x.npz", "--force")
+    missing = run("extract", source, "-o", tmp_path / "none" / "x.npz", status=2)
+    assert "there is no directory" in missing
+
+
+def test_extract_keeps_tensors_of_one_name(tmp_path):
+    names = ["a/kernel:0", "a/kernel:0", "a/kernel:0_2", "a/kernel:0"]
+    text.write(tmp_path / "x.txt", [(name, np.full(2, n)) for n, name in enumerate(names)])
+    run("extract", tmp_path / "x.txt", "-o", tmp_path / "x.npz")
+    with np.load(tmp_path / "x.npz") as arrays:
+        assert {name: values[0] for name, values in arrays.items()} == {
+            "a/kernel:0": 0,
+            "a/kernel:0_2": 2,
+            "a/kernel:0_3": 1,
+            "a/kernel:0_4": 3,
+        }
 
 
 def test_slice(real_files):

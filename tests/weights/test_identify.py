@@ -1,6 +1,7 @@
 """Which networks a weight file belongs to, and the commands identify, check and convert."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -191,6 +192,35 @@ def test_convert_command(ending, folder, tmp_path):
         assert model.layers[-1].activation is keras.activations.linear
 
 
+def test_convert_replaces_a_file_only_if_told(folder, tmp_path):
+    source = tmp_path / "x.weights.h5"
+    shutil.copy(folder / "lenet5.weights.h5", source)
+    before = source.read_bytes()
+    command = ["convert", source, "--network", "lenet5", "-o", source]
+    refused = run(*command)
+    assert refused.exit_code == 2 and "give --force to replace it" in refused.stderr
+    assert source.read_bytes() == before
+    assert run(*command, "--force").exit_code == 0
+    assert weights.diff(source, folder / "lenet5.weights.h5").equal
+
+
+@pytest.fixture
+def channels_first():
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    yield
+    keras.config.set_image_data_format(before)
+
+
+def test_shapes_are_channels_last_whatever_keras_is_set_to(folder, tmp_path, channels_first):
+    source, output = folder / "lenet5.weights.h5", tmp_path / "new.keras"
+    found = json.loads(run("identify", source, "--networks", "lenet5", "--json").stdout)
+    assert found["matches"][0]["arguments"]["input_shape"] == [28, 28, 1]
+    assert run("check", source, "--network", "lenet5").exit_code == 0
+    assert run("convert", source, "--network", "lenet5", "-o", output).exit_code == 0
+    assert keras.saving.load_model(output).input_shape == (None, 28, 28, 1)
+
+
 def test_convert_refuses_what_does_not_fit(folder, tmp_path):
     source, output = folder / "lenet5.weights.h5", tmp_path / "new.weights.h5"
     done = run("convert", source, "--network", "lenet5", "--num-classes", "4", "-o", output)
@@ -208,7 +238,12 @@ def test_convert_refuses_what_does_not_fit(folder, tmp_path):
 def test_trouble_is_one_line_and_status_2(tmp_path):
     broken = tmp_path / "broken.h5"
     broken.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    for arguments in (["identify", broken], ["check", broken, "--network", "lenet"]):
+    long = tmp_path / f"{'x' * 300}.npz"
+    for arguments in (
+        ["identify", broken],
+        ["check", broken, "--network", "lenet"],
+        ["extract", broken, "-o", long],
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "cnnblocks", "weights", *map(str, arguments)],
             capture_output=True,

@@ -1,6 +1,7 @@
 """The command `cnnblocks`: one command a file, each a thin call of the library."""
 
 import sys
+from typing import NoReturn
 
 import click
 
@@ -42,9 +43,19 @@ def cnnblocks() -> None:
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one line and exit status 2."""
+    """Run the command line; a user's mistake, or a file that cannot be read or written,
+    ends in one line and exit status 2."""
     try:
         cnnblocks()
     except CnnblocksError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+        _fail(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        named = error.filename is not None and error.strerror is not None
+        _fail(f"{error.filename}: {error.strerror}" if named else str(error))
+
+
+def _fail(reason: str) -> NoReturn:
+    click.echo(f"Error: {reason}", err=True)
+    sys.exit(2)

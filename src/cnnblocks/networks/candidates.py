@@ -65,9 +65,14 @@ class _Template:
 
 @cache
 def _template(name: str, form: tuple[tuple[str, Any], ...]) -> _Template:
-    model = outline(name, **dict(form))
+    model = _outline(name, **dict(form))
     flattens = any(isinstance(layer, keras.layers.Flatten) for layer in model.layers)
     return _Template(model_structure(model), flattens)
+
+
+def _outline(name: str, **arguments: Any) -> keras.Model:
+    """Outline a network for shapes written as (height, width, channels)."""
+    return outline(name, data_format="channels_last", **arguments)
 
 
 def _forms(spec: NetworkSpec) -> list[dict[str, Any]]:
@@ -100,7 +105,7 @@ def _proposed(
     try:
         shape = _input_shape(spec, own, template, file)
         arguments = {"input_shape": shape, **classes, **own}
-        structure = model_structure(outline(spec.name, **arguments))
+        structure = model_structure(_outline(spec.name, **arguments))
     except NetworkError:
         return []
     return [Candidate(spec.name, structure, arguments)]
@@ -164,7 +169,7 @@ def _input_shape(
     if not template.flattens or not theirs:
         return height, width, channels
     wanted = _kernel(theirs[0])[0]
-    features = outline(spec.name, include_top=False, input_shape=(None, None, channels), **own)
+    features = _outline(spec.name, include_top=False, input_shape=(None, None, channels), **own)
     if _features(features, height, channels) == wanted:
         return height, width, channels
     size = _smallest(lambda side: _features(features, side, channels) >= wanted)

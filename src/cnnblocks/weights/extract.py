@@ -13,6 +13,7 @@ import numpy as np
 
 from cnnblocks.errors import CnnblocksError
 from cnnblocks.weights.formats import text
+from cnnblocks.weights.naming import numbered
 from cnnblocks.weights.table import Tensor
 
 
@@ -25,7 +26,8 @@ def extract(tensors: list[Tensor], path: str | Path) -> None:
 
     Args:
         tensors: which.
-        path: `.npz` (any number of tensors, keyed by their paths), `.npy` (one tensor), `.csv`
+        path: `.npz` (any number of tensors, keyed by their paths, of which repeated ones are
+            numbered), `.npy` (one tensor), `.csv`
             (one tensor: a row for every step along all axes but the last, led by its indices if
             there are more than two axes) or `.txt` (a text dump). The file appears only when it
             is complete, and replaces one that is there.
@@ -75,8 +77,8 @@ def _umask() -> int:
 
 def _write_npz(tensors: list[Tensor], path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
-        for tensor in tensors:
-            with archive.open(f"{tensor.path}.npy", "w", force_zip64=True) as member:
+        for tensor, key in zip(tensors, numbered([tensor.path for tensor in tensors])):
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, tensor.read())
 
 

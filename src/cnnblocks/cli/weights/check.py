@@ -39,7 +39,8 @@ def check(
         from cnnblocks import networks
 
         arguments = target_arguments(table, network, num_classes, input_shape, network_args)
-        structure = weights.model_structure(networks.outline(network, **arguments))
+        shapes = networks.outline(network, **{"data_format": "channels_last", **arguments})
+        structure = weights.model_structure(shapes)
         report = weights.plan(table, structure, network, match).report
     if as_json:
         print_json({**report.to_json(), "arguments": arguments})

@@ -6,17 +6,16 @@ from typing import Any
 
 import click
 
+from cnnblocks.cli.weights.output import force_option, in_a_directory, refuse_existing
 from cnnblocks.cli.weights.target import target_arguments, target_options
 
 _ENDINGS = (".weights.h5", ".keras", ".npz", ".txt")
 
 
-def _output(_context: click.Context, _parameter: click.Parameter, value: Path) -> Path:
+def _output(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
     if not value.name.endswith(_ENDINGS):
         raise click.BadParameter(f"expected a name ending in {', '.join(_ENDINGS)}.")
-    if not value.parent.is_dir():
-        raise click.BadParameter(f"there is no directory {value.parent}.")
-    return value
+    return in_a_directory(context, parameter, value)
 
 
 @click.command(
@@ -34,6 +33,7 @@ def _output(_context: click.Context, _parameter: click.Parameter, value: Path) -
     metavar="OUT",
     help="File to write, ending in .weights.h5, .keras, .npz or .txt.",
 )
+@force_option
 @click.option(
     "--partial",
     is_flag=True,
@@ -48,6 +48,7 @@ def convert(
     match: str,
     backend: str | None,
     output: Path,
+    force: bool,
     partial: bool,
 ) -> None:
     """Load FILE into a network and save that in another format.
@@ -62,11 +63,13 @@ def convert(
     from cnnblocks.backend import import_keras
     from cnnblocks.runs import replacing
 
+    refuse_existing(output, force)
     with weights.open(file) as table:
         import_keras(backend)
         from cnnblocks import networks
 
         arguments = {
+            "data_format": "channels_last",
             **_activation(table),
             **target_arguments(table, network, num_classes, input_shape, network_args),
         }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cnnblocks.cli.weights.output import force_option, in_a_directory, refuse_existing
 from cnnblocks.cli.weights.view import chosen, optimizer_option
 
 
@@ -18,9 +19,10 @@ from cnnblocks.cli.weights.view import chosen, optimizer_option
     "--output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_directory,
     help="The file to write: .npz, .npy, .csv or .txt.",
 )
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@force_option
 @optimizer_option
 def extract(
     file: str, patterns: tuple[str, ...], output: Path, force: bool, optimizer: bool
@@ -32,8 +34,7 @@ def extract(
     """
     from cnnblocks import weights
 
-    if output.exists() and not force:
-        raise click.ClickException(f"'{output}' is there already; give --force to replace it.")
+    refuse_existing(output, force)
     with weights.open(file) as table:
         tensors = chosen(table.tensors, patterns, optimizer)
         weights.extract(tensors, output)
