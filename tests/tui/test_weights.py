@@ -1,6 +1,7 @@
 """The weights screen, over real files."""
 
 import asyncio
+import shutil
 import threading
 
 import h5py
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 from textual.widgets import Static, TabbedContent, Tree
 
+from cnnblocks import weights
 from cnnblocks_tui.screens.diff import DiffScreen
 from cnnblocks_tui.screens.weights import branching, outline_parts, tensor_matches
+from cnnblocks_tui.weight_reading import read_plane, reading_of
 from cnnblocks_tui.widgets.chart import Chart
 
 
@@ -142,6 +145,55 @@ async def test_the_slider_goes_through_a_runs_checkpoints(open_app, wait_for, ne
         await wait_for(pilot, "epoch-0004.weights.h5")
         await pilot.press("comma")
         await wait_for(pilot, "epoch-0003.weights.h5")
+
+
+async def test_the_slider_goes_on_while_a_file_is_opening(open_app, wait_for, new_run, train):
+    run = new_run()
+    train(run)
+    first = run.path / "checkpoints" / "epoch-0001.weights.h5"
+    async with open_app((100, 30), target=first) as (app, pilot):
+        await wait_for(pilot, "file 1 of 4")
+        for _ in range(3):
+            app.screen.action_later()
+        await wait_for(pilot, "file 4 of 4")
+        shutil.copy(first, first.with_name("epoch-0005.weights.h5"))
+        await pilot.press("full_stop")
+        await wait_for(pilot, "file 5 of 5")
+        first.with_name("epoch-0004.weights.h5").write_bytes(b"")
+        await pilot.press("comma")
+        await wait_for(pilot, "epoch-0004.weights.h5")
+        app.screen.action_earlier()
+        app.screen.action_earlier()
+        await wait_for(pilot, "file 3 of 5")
+
+
+async def test_the_input_channel_stays_from_checkpoint_to_checkpoint(open_app, wait_for, file):
+    first = file.rename(file.with_name("epoch-1.weights.h5"))
+    shutil.copy(first, file.with_name("epoch-2.weights.h5"))
+    async with open_app((100, 30), target=first) as (app, pilot):
+        await wait_for(pilot, "kernel 3×3×3×8")
+        await pilot.press("right_square_bracket", "right_square_bracket", "x")
+        await wait_for(pilot, "Which input channel, 1 to 3?")
+        app.screen.query_one("#answer").value = "2"
+        await pilot.press("enter")
+        await wait_for(pilot, "8 kernels, input channel 2 of 3")
+        await pilot.press("full_stop")
+        await wait_for(pilot, "file 2 of 2")
+        await wait_for(pilot, "8 kernels, input channel")
+        assert "input channel 2 of 3" in app.screen.query_one("#kernels").caption
+
+
+def test_a_reading_tells_the_place_in_the_tensor(file):
+    with weights.open(file) as table:
+        dense, bias = table.tensors[-2:]
+        values = dense.read()
+        plane = read_plane(dense, "[10:20:2, ::-1]")
+        assert reading_of(plane, (), 1, 2) == f"[12, 7] = {values[12, 7]:.6g}"
+        plane = read_plane(dense, "[5:, 3]")
+        assert reading_of(plane, (), 0, 4) == f"[9] = {values[9, 3]:.6g}"
+        plane = read_plane(dense, "[-4:, :]")
+        assert reading_of(plane, (), 0, 0) == f"[60, 0] = {values[60, 0]:.6g}"
+        assert reading_of(read_plane(bias, "[:]"), (), 0, 2) == "[2] = 0"
 
 
 async def test_a_tensor_is_exported(open_app, wait_for, file, tmp_path):
@@ -289,8 +341,6 @@ def test_the_outline_joins_names_that_do_not_branch():
 
 
 def test_tensors_are_found_by_name_role_and_shape(file):
-    from cnnblocks import weights
-
     with weights.open(file) as table:
         assert [t.layer for t in table.tensors if tensor_matches(t, "kernel 3x3 !conv2d_1")] == [
             "conv2d"

@@ -49,13 +49,17 @@ class Plane:
     Attributes:
         values: What is shown.
         expression: The slice it came from.
-        strides: How many values of the tensor lie between two of the plane, down and across.
+        stride: How many values that the slice has stand for one that is shown.
+        starts: Where the plane begins in the tensor, for each axis that the slice leaves.
+        steps: How many values of the tensor lie between two of the plane, for each of these axes.
         flat: Whether it is a vector wrapped into rows.
     """
 
     values: np.ndarray
     expression: str
-    strides: tuple[int, int] = (1, 1)
+    stride: int = 1
+    starts: tuple[int, ...] = (0, 0)
+    steps: tuple[int, ...] = (1, 1)
     flat: bool = False
 
 
@@ -85,7 +89,8 @@ def read_plane(tensor: Tensor, expression: str) -> Plane:
             f"{expression} leaves {len(free)} axes; a plane has two. Put a number in place of "
             "one of the colons."
         )
-    lengths = [len(range(*items[axis].indices(tensor.shape[axis]))) for axis in free]  # type: ignore[union-attr]
+    ranges = [range(*items[axis].indices(tensor.shape[axis])) for axis in free]  # type: ignore[union-attr]
+    lengths = [len(places) for places in ranges]
     total = int(np.prod(lengths)) if lengths else 1
     stride = 1
     while total // stride ** len(lengths or [1]) > MOST_VALUES:
@@ -94,9 +99,11 @@ def read_plane(tensor: Tensor, expression: str) -> Plane:
         _thinner(item, stride) if axis in free else str(item) for axis, item in enumerate(items)
     ]
     values = np.asarray(tensor.read_slice("[" + ", ".join(thinned) + "]"), dtype=np.float64)
+    starts = tuple(places.start for places in ranges)
+    steps = tuple(places.step * stride for places in ranges)
     if values.ndim == 2:
-        return Plane(values, expression, (stride, stride))
-    return Plane(_wrapped(values.reshape(-1)), expression, (stride, stride), flat=True)
+        return Plane(values, expression, stride, starts, steps)
+    return Plane(_wrapped(values.reshape(-1)), expression, stride, starts, steps, flat=True)
 
 
 def _thinner(item: object, stride: int) -> str:
@@ -123,12 +130,10 @@ def reading_of(plane: Plane, axes: tuple[str, ...], row: int, column: int) -> st
     value = plane.values[row, column]
     if np.isnan(value) and plane.flat:
         return "–"
-    if plane.flat:
-        place = f"[{(row * ROW + column) * plane.strides[0]}]"
-    else:
-        place = f"[{row * plane.strides[0]}, {column * plane.strides[1]}]"
+    shown = (row * ROW + column,) if plane.flat else (row, column)
+    places = [a + n * step for a, n, step in zip(plane.starts, shown, plane.steps, strict=False)]
     names = ", ".join(axes)
-    return f"{place} = {value:.6g}" + (f"   ({names})" if names else "")
+    return f"{places} = {value:.6g}" + (f"   ({names})" if names else "")
 
 
 def kernels_of(tensor: Tensor, channel: int, most: int = 1024) -> np.ndarray:

@@ -61,7 +61,7 @@ class WeightsScreen(Place):
         self.tensor: Tensor | None = None
         self._reading = threading.Lock()
         self._slices: dict[str, str] = {}
-        self._channel = 0
+        self._channels: dict[str, int] = {}
         self._bars = "norm"
         self._measured: list[Any] = []
         self._siblings: list[Path] = []
@@ -122,16 +122,11 @@ class WeightsScreen(Place):
     async def _open(self, path: Path, keep: bool = False) -> None:
         from cnnblocks import weights
 
-        if holds(path, Path.is_dir):
-            found = weight_files(path)
-            if not found:
-                text = f"{path} holds no weight files."
-                self.notify(text, severity="error", markup=False)
-                return
-            path = found[-1]
         try:
+            path = newest(path)
             table = await asyncio.to_thread(weights.open, path)
         except (CnnblocksError, OSError) as error:
+            self._pending = None
             self.notify(str(error), severity="error", timeout=10, markup=False)
             if self.table is None:
                 self._show_start(str(error))
@@ -144,6 +139,7 @@ class WeightsScreen(Place):
         self._close_table()
         before = self.tensor
         self.path, self.table, self.tensor = path, table, None
+        self._pending = None
         self._siblings = siblings(path)
         self._measured = []
         self.remove_class("-no-file")
@@ -240,7 +236,8 @@ class WeightsScreen(Place):
         return node
 
     def on_tree_node_highlighted(self, event: Tree.NodeHighlighted) -> None:
-        if event.node.data is not None:
+        # A line of the file before may be told of when the next one is open.
+        if self.table is not None and event.node.data in self.table.tensors:
             self._choose(event.node.data)
 
     def on_tree_node_selected(self, event: Tree.NodeSelected) -> None:
@@ -250,7 +247,6 @@ class WeightsScreen(Place):
     def _choose(self, tensor: "Tensor") -> None:
         if tensor is not self.tensor:
             self.tensor = tensor
-            self._channel = 0
             self._show_tensor()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -396,7 +392,7 @@ class WeightsScreen(Place):
             return
         signed = bool((plane.values < 0).any())
         axes = free_axes(tensor, expression)
-        thinned = f", every {plane.strides[0]}th value" if max(plane.strides) > 1 else ""
+        thinned = f", every {plane.stride}th value" if plane.stride > 1 else ""
         pixels.show(
             plane.values,
             scale="diverging" if signed else "sequential",
@@ -416,7 +412,9 @@ class WeightsScreen(Place):
             pixels.say("The tensor is empty.")
             return
         inputs = tensor.shape[2]
-        channel = min(self._channel, inputs - 1)
+        channel = min(self._channels.get(tensor.path, 0), inputs - 1)
+        if inputs != 3:
+            channel = max(0, channel)
         try:
             kernels = await self._in_thread(lambda _: kernels_of(tensor, channel))
         except (CnnblocksError, OSError, ValueError) as error:
@@ -554,14 +552,13 @@ class WeightsScreen(Place):
             if not text.strip().isdecimal():
                 self.notify("A channel is a number from 1 on, or 0 for colour.", severity="error")
                 return
-            self._channel = min(int(text), tensor.shape[2]) - 1
-            if self._channel < 0 and tensor.shape[2] != 3:
-                self._channel = 0
+            self._channels[tensor.path] = min(int(text), tensor.shape[2]) - 1
             self._show_pane()
 
         hint = "0 shows the three channels in colour" if tensor.shape[2] == 3 else ""
         question = f"Which input channel, 1 to {tensor.shape[2]}?"
-        self.app.push_screen(Ask(question, str(self._channel + 1), hint), take)
+        now = str(self._channels.get(tensor.path, 0) + 1)
+        self.app.push_screen(Ask(question, now, hint), take)
 
     def action_earlier(self) -> None:
         self._slide(-1)
@@ -570,12 +567,26 @@ class WeightsScreen(Place):
         self._slide(1)
 
     def _slide(self, step: int) -> None:
-        if self.path not in self._siblings or len(self._siblings) < 2:
+        """Go on from the file that was asked for last, which may still be opening."""
+        now = self._pending if self._pending in self._siblings else self.path
+        if now is None:
+            return
+        if step > 0 and now not in self._siblings[:-1]:
+            self._look_again(now)
+        if now not in self._siblings or len(self._siblings) < 2:
             self.notify("There is no other checkpoint beside this file.")
             return
-        place = self._siblings.index(self.path) + step
+        place = self._siblings.index(now) + step
         if 0 <= place < len(self._siblings):
-            self.in_background(self._open, self._siblings[place], True, group="open")
+            self._pending = self._siblings[place]
+            self.in_background(self._open, self._pending, True, group="open")
+
+    def _look_again(self, path: Path) -> None:
+        """Find the checkpoints that were written since the file was opened."""
+        from cnnblocks_tui.weight_reading import siblings
+
+        self._siblings = siblings(path)
+        self._show_head()
 
     def action_layers(self) -> None:
         if self.path is None:
@@ -656,6 +667,20 @@ class WeightsScreen(Place):
             facts += f"\n{values.tolist()}"
         self.app.copy_to_clipboard(facts)
         self.notify("Copied. If your terminal does not take it, e writes a file.")
+
+
+def newest(path: Path) -> Path:
+    """The file itself, or a directory's last one.
+
+    Raises:
+        OpeningError: The directory holds no weight files.
+    """
+    if not holds(path, Path.is_dir):
+        return path
+    found = weight_files(path)
+    if not found:
+        raise OpeningError(f"{path} holds no weight files.")
+    return found[-1]
 
 
 def tensor_matches(tensor: "Tensor", query: str) -> bool:
