@@ -11,8 +11,8 @@ from textual.widgets import Static, TabbedContent, Tree
 
 from cnnblocks import weights
 from cnnblocks_tui.screens.diff import DiffScreen
-from cnnblocks_tui.screens.weights import branching, outline_parts, tensor_matches
 from cnnblocks_tui.weight_reading import read_plane, reading_of
+from cnnblocks_tui.weight_wording import branching, outline_parts, tensor_matches
 from cnnblocks_tui.widgets.chart import Chart
 
 

@@ -24,7 +24,7 @@ def load_array(path: str) -> np.ndarray:
     return array
 
 
-def load_stages(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+def load_stages(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The stages of an answer of the engine with their `values`; all its files are removed.
 
     Raises:

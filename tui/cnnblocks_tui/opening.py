@@ -72,6 +72,25 @@ def weight_files(directory: Path) -> list[Path]:
     return sorted(entries, key=_natural)
 
 
+def newest(path: Path) -> Path:
+    """The file itself, or a directory's last one.
+
+    Raises:
+        OpeningError: The directory holds no weight files.
+    """
+    if not holds(path, Path.is_dir):
+        return path
+    found = weight_files(path)
+    if not found:
+        raise OpeningError(f"{path} holds no weight files.")
+    return found[-1]
+
+
+def checkpoint_prefix(path: Path) -> Path:
+    """The name by which a TensorFlow checkpoint is opened: without `.index`."""
+    return path.with_suffix("") if path.suffix == ".index" else path
+
+
 def _is_weights(path: Path) -> bool:
     if path.name.startswith(".") or not path.name.lower().endswith(WEIGHT_SUFFIXES):
         return False
@@ -82,4 +101,4 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     import re
 
     parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -376,10 +376,14 @@ def _reduced(values: np.ndarray, window: _Window, rows: int, columns: int) -> np
     padded = np.full((-(-height // step) * step, -(-width // step) * step), np.nan)
     padded[:height, :width] = part
     # Rows first: whole lines at a time are many times faster than one small patch after another.
-    rows_of = padded.reshape(-1, step, padded.shape[1])
-    greatest = np.fmax.reduce(np.fmax.reduce(rows_of, 1).reshape(len(rows_of), -1, step), 2)
-    least = np.fmin.reduce(np.fmin.reduce(rows_of, 1).reshape(len(rows_of), -1, step), 2)
-    reduced: np.ndarray = np.where(np.abs(greatest) >= np.abs(least), greatest, least)
+    lines = padded.reshape(-1, step, padded.shape[1])
+    greatest: np.ndarray = _across(np.fmax, np.fmax.reduce(lines, 1), step)
+    least: np.ndarray = _across(np.fmin, np.fmin.reduce(lines, 1), step)
+    return np.where(np.abs(greatest) >= np.abs(least), greatest, least)
+
+
+def _across(most: np.ufunc, lines: np.ndarray, step: int) -> np.ndarray:
+    reduced: np.ndarray = most.reduce(lines.reshape(len(lines), -1, step), 2)
     return reduced
 
 
