@@ -39,7 +39,8 @@ def test_features_are_the_inner_values_of_the_model(
     features = cnnblocks.stage_features(model)
     x = images_for(model)
     found = features(x, training=False)
-    assert list(found) == ["stem", "stage1", "stage2", "stage3", "stage4"]
+    assert list(features.output) == ["stem", "stage1", "stage2", "stage3", "stage4"]
+    assert found.keys() == features.output.keys()
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(found["stage4"]), compute(model, x), rtol=1e-5
     )

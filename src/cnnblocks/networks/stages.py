@@ -48,7 +48,8 @@ def stage_features(model: keras.Model) -> keras.Model:
             network of this package, with or without its classifier.
 
     Returns:
-        A `keras.Model` from the images to a dict of feature maps, one for each stage.
+        A `keras.Model` from the images to a dict of feature maps, one for each stage. What it gives
+        is in the order of the stages, on PyTorch in that of their names.
 
     Raises:
         NetworkError: No layer is named by stage, or the model is neither functional nor sequential.
