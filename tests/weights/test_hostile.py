@@ -194,6 +194,20 @@ def test_a_damaged_heap_of_names_does_not_hang(file):
     assert "not where it says" in refusal(name)
 
 
+def test_many_names_that_are_one_large_text(file):
+    group = file["layers/dense/vars"]
+    group.attrs["names"] = ["x" * 1_000_003, *("y" * 77 for _ in range(200))]
+    name = file.filename
+    file.close()
+    data = Path(name).read_bytes()
+    small = data.index((77).to_bytes(4, "little"), data.index(b"names"))
+    large = small - 16
+    assert data[large : large + 4] == (1_000_003).to_bytes(4, "little")
+    reference = data[large:small]
+    Path(name).write_bytes(data[:small] + 200 * reference + data[small + 200 * 16 :])
+    assert "far too large" in refusal(name)
+
+
 def test_a_file_that_was_cut_short(tmp_path):
     whole = tmp_path / "whole.h5"
     with h5py.File(whole, "w") as file:
@@ -308,6 +322,13 @@ def test_a_configuration_that_is_a_bomb(tmp_path):
     assert "too large" in refusal(path)
 
 
+def test_a_small_configuration_that_grows_a_thousandfold(tmp_path):
+    members = {"model.weights.h5": small_h5(), "config.json": b" " * (8 << 20) + b"{}"}
+    path = archive(tmp_path / "x.keras", members, zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 20_000
+    assert "too large" in refusal(path)
+
+
 def test_a_lying_archive(tmp_path):
     """The archive says that its weights are smaller than they unpack to."""
     path = archive(tmp_path / "x.keras", {"model.weights.h5": small_h5()}, zipfile.ZIP_DEFLATED)
@@ -359,6 +380,64 @@ def test_a_missing_shard(tmp_path):
     path = tmp_path / "x.weights.json"
     path.write_text(json.dumps({"weight_map": {"/layers/dense/vars": "x_00000.weights.h5"}}))
     assert "no such file" in refusal(path)
+
+
+# Checkpoints.
+
+
+def varint(number):
+    found = b""
+    while number > 127:
+        found += bytes([number & 127 | 128])
+        number >>= 7
+    return found + bytes([number])
+
+
+def block(entries):
+    """A block of a checkpoint's index: of each key what is new, and how much the last one gives."""
+    body = b"".join(
+        varint(shared) + varint(len(own)) + varint(len(value)) + own + value
+        for shared, own, value in entries
+    )
+    return body + bytes(4) + (1).to_bytes(4, "little")
+
+
+HEADER = (0, b"", b"\x08\x01")
+
+
+def index(directory, entries, times=1):
+    """An index whose one block is listed several times."""
+    data = block([HEADER, *entries])
+    handles = block([(0, b"z%d" % n, varint(0) + varint(len(data))) for n in range(times)])
+    footer = varint(0) * 2 + varint(len(data) + 5) + varint(len(handles))
+    whole = data + bytes(5) + handles + bytes(5) + footer.ljust(40, b"\0")
+    path = directory / "x.index"
+    path.write_bytes(whole + (0xDB4775248B80FB57).to_bytes(8, "little"))
+    return path
+
+
+def test_names_of_a_checkpoint_that_grow_with_every_entry(tmp_path):
+    path = index(tmp_path, [(length, b"a", b"") for length in range(10_000)])
+    assert "has 4,097 bytes" in refusal(path)
+
+
+def test_names_of_a_checkpoint_that_come_to_far_too_much(tmp_path):
+    long = (0, b"a" * 4000, b"")
+    path = index(tmp_path, [long, *((4000, b"%d" % n, b"") for n in range(20_000))])
+    assert "far too long" in refusal(path)
+
+
+def test_blocks_of_a_checkpoint_over_each_other(tmp_path):
+    assert "over each other" in refusal(index(tmp_path, [], times=2))
+
+
+def test_a_graph_of_a_checkpoint_that_is_far_too_large(tmp_path):
+    size = 65 << 20
+    entry = b"\x08\x07" + b"\x28" + varint(size)
+    path = index(tmp_path, [(0, b"_CHECKPOINTABLE_OBJECT_GRAPH", entry)])
+    with (tmp_path / "x.data-00000-of-00001").open("wb") as stream:
+        stream.truncate(size)
+    assert "graph of objects" in refusal(path)
 
 
 # Text.

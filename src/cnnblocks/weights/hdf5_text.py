@@ -40,6 +40,7 @@ class TextReader:
         self._size = size
         self._known: dict[int, dict[str, list[tuple[int, int, int]]]] = {}
         self._heaps: dict[int, dict[int, bytes]] = {}
+        self._heap_bytes = 0
 
     def texts(self, header: int) -> dict[str, list[str]]:
         """Return the attributes of variable-length text of the object with a header there.
@@ -50,9 +51,13 @@ class TextReader:
         Raises:
             ValueError: the header or a heap is damaged.
         """
+        found = self._references(header)
+        # Many may refer to one text.
+        if sum(length for own in found.values() for length, _, _ in own) > _MAX_HEAP:
+            raise ValueError("the attributes of an object are far too large")
         return {
             name: [self._text(*reference) for reference in references]
-            for name, references in self._references(header).items()
+            for name, references in found.items()
         }
 
     def place(self, header: int, name: str) -> tuple[int, int] | None:
@@ -145,6 +150,9 @@ class TextReader:
         signature, version, size = struct.unpack("<4sB3xQ", self._read(address, 16))
         if signature != b"GCOL" or version != 1 or size > _MAX_HEAP:
             raise ValueError("a heap of text is damaged")
+        self._heap_bytes += size
+        if self._heap_bytes > self._size:
+            raise ValueError("heaps of text lie over each other")
         data = self._read(address, size)
         objects = {}
         place = 16

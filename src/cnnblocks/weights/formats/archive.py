@@ -26,6 +26,7 @@ from cnnblocks.weights.values import reader_of
 _WEIGHTS = "model.weights.h5"
 _MAX_MEMBERS = 100_000
 _MAX_JSON_BYTES = 64 << 20
+_JSON_FLOOR = 1 << 20
 _BOMB_FLOOR = 64 << 20
 _MAX_EXPANSION = 100
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -86,9 +87,11 @@ def _json(
 ) -> dict[str, Any] | None:
     if name not in members:
         return None
+    packed = min(members[name].compress_size, path.stat().st_size)
+    limit = min(_MAX_JSON_BYTES, max(_JSON_FLOOR, _MAX_EXPANSION * packed))
     with archive.open(members[name]) as stream:
-        text = stream.read(_MAX_JSON_BYTES + 1)
-    if len(text) > _MAX_JSON_BYTES:
+        text = stream.read(limit + 1)
+    if len(text) > limit:
         raise WeightFileError(path, f"refused: its {name} is far too large.")
     try:
         return parse_json(text)

@@ -38,6 +38,7 @@ from cnnblocks.weights.table import Tensor, WeightTable
 from cnnblocks.weights.values import RawValues, Reader, reader_of
 
 _MAX_INDEX_BYTES = 256 << 20
+_MAX_GRAPH_BYTES = 64 << 20
 _MAX_SHARDS = 1000
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -176,6 +177,8 @@ def _graph(entries: dict[str, Entry], shards: _Shards) -> list[Node]:
     entry = entries.get(_GRAPH)
     if entry is None or entry.dtype != STRING:
         return []
+    if entry.size > _MAX_GRAPH_BYTES:
+        raise BundleError(f"refused: its graph of objects has {entry.size:,} bytes")
     shards.check(_GRAPH, entry)
     return read_graph(read_strings(shards.read(entry), 1)[0])
 

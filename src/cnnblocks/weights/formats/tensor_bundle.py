@@ -12,6 +12,8 @@ from dataclasses import dataclass
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _BLOCK_TRAILER = 5
+_MAX_KEY_BYTES = 4096
+_MAX_KEYS_BYTES = 64 << 20
 
 DTYPES = {
     1: "float32",
@@ -86,9 +88,16 @@ def read_index(data: bytes) -> tuple[int, dict[str, Entry]]:
     (offset, size), _ = _handle(data, place)
     shards = 0
     entries: dict[str, Entry] = {}
+    end = spent = 0
     for _, handle in _block(data, offset, size):
         (begin, length), _ = _handle(handle, 0)
+        if begin < end:
+            raise BundleError("refused: blocks of the index lie over each other")
+        end = begin + length
         for key, value in _block(data, begin, length):
+            spent += len(key)
+            if spent > _MAX_KEYS_BYTES:
+                raise BundleError("refused: the names in the index are far too long")
             if key:
                 entries[_decode(key)] = _entry(value)
             else:
@@ -197,6 +206,8 @@ def _block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]
         length, place = _varint(block, place)
         if shared > len(key) or place + own + length > end:
             raise BundleError("a block of the index is damaged")
+        if shared + own > _MAX_KEY_BYTES:
+            raise BundleError(f"refused: a name in the index has {shared + own:,} bytes")
         key = key[:shared] + block[place : place + own]
         yield key, block[place + own : place + own + length]
         place += own + length
