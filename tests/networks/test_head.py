@@ -75,9 +75,9 @@ def test_the_number_of_classes_changes_the_classifier_only(name, outline):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
 def test_the_dtype_reaches_every_layer(name, policy, outline):
-    in_float32 = {"classifier_activation"}
-    if name != "nin":
-        in_float32 |= {"classifier", "logit_scale"}
+    in_float32 = {"classifier", "classifier_activation", "logit_scale"}
+    if name == "nin":  # whose classes' scores are averages
+        in_float32.add("global_pool")
     for layer in outline(name, dtype=policy).layers[1:]:
         mixed = policy.startswith("mixed")
         expected = "float32" if mixed and layer.name in in_float32 else policy
@@ -152,6 +152,13 @@ def test_width_scales_every_convolution(name, outline):
     for layer, whole in zip(half.layers, outline(name).layers):
         if layer.name.startswith(("stem", "stage")) and layer.weights:
             assert layer.output.shape[-1] * 2 == whole.output.shape[-1]
+
+
+def test_the_number_of_classes_may_be_any_integer():
+    assert networks.outline("lenet5", num_classes=np.int64(7)).output_shape == (None, 7)
+    for wrong in (True, 7.0, "7", 0):
+        with pytest.raises(networks.NetworkError, match="num_classes must be a positive integer"):
+            networks.outline("lenet5", num_classes=wrong)
 
 
 def test_networks_are_plain_functional_models(outline):
