@@ -135,6 +135,24 @@ def test_a_new_network_is_one_function_with_a_decorator():
         networks.registry._REGISTRY.pop("tiny_test", None)
 
 
+def test_a_name_with_capitals_is_listed():
+    paper = networks.Paper("Capitals", "Nobody", 2026, "https://example.org")
+
+    @networks.network("TinyNet", **_facts(paper))
+    def tiny(x, frame):
+        """A test.
+
+        Args:
+        """
+        return x
+
+    try:
+        for pattern in ("tiny*", "TINYNET", "TinyNet"):
+            assert cnnblocks.list_networks(pattern) == ["TinyNet"]
+    finally:
+        networks.registry._REGISTRY.pop("TinyNet")
+
+
 def _facts(paper):
     return {
         "family": "Test",

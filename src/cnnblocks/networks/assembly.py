@@ -1,6 +1,7 @@
 """From a network's function to a model."""
 
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 import keras
@@ -25,9 +26,9 @@ def assemble(
     name: str,
 ) -> keras.Model:
     """Build the model whose layers `body` lays between the images and the output."""
-    _check_head(num_classes, include_top, pooling)
+    _check_pooling(include_top, pooling)
     frame = Frame(
-        num_classes,
+        _checked_classes(num_classes),
         include_top,
         classifier_activation,
         _resolved_data_format(data_format),
@@ -40,9 +41,21 @@ def assemble(
     return keras.Model(images, outputs, name=name)
 
 
-def _check_head(num_classes: int, include_top: bool, pooling: str | None) -> None:
-    if not isinstance(num_classes, int) or num_classes < 1:
-        raise NetworkError(f"num_classes must be a positive integer. Received: {num_classes!r}")
+def _checked_classes(given: Any) -> int:
+    if not _is_size(given):
+        raise NetworkError(f"num_classes must be a positive integer. Received: {given!r}")
+    return index(given)
+
+
+def _is_size(given: Any) -> bool:
+    """Whether something is a positive integer, be it Python's or NumPy's."""
+    try:
+        return not isinstance(given, bool) and index(given) > 0
+    except TypeError:
+        return False
+
+
+def _check_pooling(include_top: bool, pooling: str | None) -> None:
     if pooling is not None and pooling not in POOLING:
         raise NetworkError(f"pooling must be 'avg', 'max' or None. Received: {pooling!r}")
     if pooling is not None and include_top:
@@ -67,10 +80,10 @@ def _checked_shape(given: Any, data_format: str) -> tuple[int | None, ...]:
     channels_first = data_format == "channels_first"
     order = "(channels, height, width)" if channels_first else "(height, width, channels)"
     shape = tuple(given) if isinstance(given, list | tuple) else ()
-    sizes_fit = all(size is None or (isinstance(size, int) and size > 0) for size in shape)
+    sizes_fit = all(size is None or _is_size(size) for size in shape)
     if len(shape) != 3 or not sizes_fit or shape[0 if channels_first else 2] is None:
         raise NetworkError(
             f"input_shape must be {order}, positive integers, where height and width may be None. "
             f"Received: input_shape={given!r}"
         )
-    return shape
+    return tuple(size if size is None else index(size) for size in shape)

@@ -39,10 +39,11 @@ def candidates(file: Structure, pattern: str = "*") -> list[Candidate]:
 
     Example:
 
-        >>> from cnnblocks import networks, weights
+        >>> from cnnblocks import weights
+        >>> from cnnblocks.networks.candidates import candidates
         >>> with weights.open("lenet.h5") as table:
         ...     structure = weights.table_structure(table)
-        >>> [(c.network, c.arguments) for c in networks.candidates(structure)]
+        >>> [(c.network, c.arguments) for c in candidates(structure)]
         [('lenet', {'input_shape': (28, 28, 1), 'num_classes': 10}), ...]
     """
     proposed = []

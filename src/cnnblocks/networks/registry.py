@@ -251,7 +251,7 @@ def list_networks(pattern: str = "*") -> list[str]:
         >>> cnnblocks.list_networks("vgg1?")
         ['vgg11', 'vgg13', 'vgg16', 'vgg19']
     """
-    names = [name for name in _REGISTRY if fnmatchcase(name, pattern.lower())]
+    names = [name for name in _REGISTRY if fnmatchcase(name.lower(), pattern.lower())]
     return sorted(names, key=_natural_order)
 
 

@@ -64,7 +64,8 @@ def identify(table: WeightTable, candidates: Iterable[Candidate]) -> list[Identi
 
     Args:
         table: the opened file.
-        candidates: networks that it may be, such as `cnnblocks.networks.candidates` proposes.
+        candidates: networks that it may be, such as
+            `cnnblocks.networks.candidates.candidates` proposes.
 
     Returns:
         Those that it fits, exactly or but for the head. Networks of the very same layers, such as
@@ -72,9 +73,10 @@ def identify(table: WeightTable, candidates: Iterable[Candidate]) -> list[Identi
 
     Example:
 
-        >>> from cnnblocks import networks, weights
+        >>> from cnnblocks import weights
+        >>> from cnnblocks.networks.candidates import candidates
         >>> with weights.open("resnet18.h5") as table:
-        ...     found = weights.identify(table, networks.candidates(table))
+        ...     found = weights.identify(table, candidates(weights.table_structure(table)))
         >>> found[0].candidate.network, found[0].fit
         ('resnet18', 'exact')
     """
