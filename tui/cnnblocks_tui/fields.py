@@ -3,6 +3,8 @@
 import ast
 import json
 from dataclasses import dataclass
+from math import inf, isfinite
+from pathlib import Path
 from typing import Any
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -19,10 +21,16 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "resize": ("stretch", "pad", "crop"),
     "scaling": ("standardize", "0..1", "-1..1", "raw"),
     "class_weights": ("none", "balanced"),
+    "kernel_initializer": (
+        *("none", "glorot_uniform", "he_normal", "he_uniform"),
+        *("orthogonal", "lsuv"),
+    ),
     "classifier_activation": ("softmax", "sigmoid", "none"),
 }
 POSITIVE = ("epochs", "batch_size", "checkpoint_every", "early_stopping")
-SHARES = ("validation_split", "warmup", "label_smoothing", "ema", "momentum")
+SHARES = ("warmup", "label_smoothing", "momentum")
+INNER_SHARES = ("validation_split", "ema")
+ABOVE_ZERO = ("learning_rate", "clip_norm")
 HINTS = {
     "epochs": "passes over the training images",
     "batch_size": "images a step",
@@ -74,19 +82,21 @@ class Kind:
         return self._read_number(text)
 
     def _read_number(self, text: str) -> Any:
-        optional = self.start is None or self.name in (
-            *("clip_norm", "ema", "early_stopping", "checkpoint_every", "weights"),
-            "kernel_initializer",
-        )
-        if optional and _is_none(text):
+        if self.start is None and _is_none(text):
             return None
         if self.name in POSITIVE:
             return _number(text, int, lambda value: value > 0, "a whole number, 1 or more")
         if self.name in SHARES:
             return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to 0.99")
-        if isinstance(self.start, int | float) or self.name == "clip_norm":
-            return _number(text, float, lambda value: value >= 0, "a number, 0 or more")
-        return text
+        if self.name in INNER_SHARES:
+            return _number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
+        if self.name in ABOVE_ZERO:
+            return _number(text, float, lambda value: 0 < value < inf, "a number above 0")
+        if self.name == "head_bias":
+            return _number(text, float, isfinite, "a number")
+        if isinstance(self.start, int | float):
+            return _number(text, float, lambda value: 0 <= value < inf, "a number, 0 or more")
+        return _file(text) if self.name == "weights" else text
 
     def write(self, value: Any) -> str:
         """A value as the text of its field."""
@@ -99,7 +109,7 @@ class Kind:
         if self.name == "input_shape":
             return "x".join(str(length) for length in value)
         if isinstance(value, float):
-            return f"{value:g}"
+            return f"{value:g}" if float(f"{value:g}") == value else repr(value)
         return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -117,6 +127,16 @@ def _number(text: str, kind: Any, holds: Any, expected: str) -> Any:
     return value
 
 
+def _file(text: str) -> str:
+    try:
+        path = Path(text).expanduser()
+        if path.exists():
+            return str(path)
+    except (RuntimeError, ValueError, OSError):
+        pass  # A user, or a name, that there cannot be.
+    raise FieldError("expected a file that is there, or none")
+
+
 def _shape(text: str) -> list[int]:
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) for part in parts):
@@ -130,7 +150,8 @@ def _arguments(text: str) -> dict[str, Any]:
         return {}
     try:
         call = ast.parse(f"f({text})", mode="eval").body
-        assert isinstance(call, ast.Call) and not call.args
+        if not isinstance(call, ast.Call) or call.args or not all(e.arg for e in call.keywords):
+            raise ValueError(text)
         return {str(entry.arg): ast.literal_eval(entry.value) for entry in call.keywords}
-    except (SyntaxError, ValueError, AssertionError):
+    except (SyntaxError, ValueError):
         raise FieldError("expected name=value, name=value") from None

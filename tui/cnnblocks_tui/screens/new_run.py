@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.fields import CHOICES, HINTS, FieldError, Kind
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.browse import Browse
+from cnnblocks_tui.screens.dialogs import Confirm
 from cnnblocks_tui.screens.run import RunScreen
 from cnnblocks_tui.widgets.pick import Pick
 from cnnblocks_tui.widgets.pixels import Pixels
@@ -62,6 +64,10 @@ RECIPE: dict[str, Any] = {
 }
 """The recipe's fields, with values that stand until the recipe is known."""
 NOT_RECIPE = ("precision", "device", "seed", "weights", "freeze", "checkpoint_every", "keep")
+UNSHOWN = ("backend", "deterministic", "input", "tune", "tensorboard", "csv", "dump_weights")
+"""What a run that is repeated keeps, though the form has no field for it."""
+DECIDE_RECIPE = ("input_shape", "validation", "validation_split")
+"""The fields on which other values of the recipe depend."""
 
 
 class NewRunScreen(Place):
@@ -87,12 +93,19 @@ class NewRunScreen(Place):
         self.kinds = {name: Kind(name, start) for name, start in (SETTINGS | RECIPE).items()}
         self.edited: set[str] = set()
         self._filled = {name: kind.write(kind.start) for name, kind in self.kinds.items()}
+        # A field tells of the text that it begins with, too, which is no edit.
+        self._texts = dict(self._filled)
         self.data: Mapping[str, Any] = {}
+        self._source = ""
+        self._unshown: dict[str, Any] = {}
+        self._recipe: Mapping[str, Any] = {}
+        self._recipe_of: Mapping[str, Any] = {}
         self.facts: dict[str, Mapping[str, Any]] = {}
         self.command = ""
         self._problem = ""
         self._needs: Mapping[str, Any] = {}
         self._starting = False
+        self._typed = False
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="form-main"):
@@ -140,11 +153,17 @@ class NewRunScreen(Place):
     async def _begin(self) -> None:
         """Fill the form: what was asked for first, then what the engine knows."""
         if "like" in self.given:
-            self.given = {**_like(Path(self.given["like"])), **self.given}
+            try:
+                repeated, self._unshown = _like(RunDirectory(Path(self.given["like"])).config)
+            except (CnnblocksError, OSError) as error:
+                self.notify(f"It cannot be repeated: {error}", severity="error", timeout=8)
+            else:
+                self.given = {**repeated, **self.given}
+        # Given values stand even where they are what the form happens to start from.
+        self.edited |= set(self.given) & set(self.kinds)
         with self.prevent(Input.Changed, Pick.Changed):
             for name, value in self.given.items():
                 self._put(name, value)
-                self._mark(name)
         self._tell("Asking what there is …")
         try:
             facts = await self.app.engine.ask("networks.list")
@@ -187,17 +206,18 @@ class NewRunScreen(Place):
         elif isinstance(field, Pick):
             field.value = kind.write(value)
             field.refresh()
+        self._texts[name] = kind.write(value)
+
+    def _differs(self, name: str) -> bool:
+        """Whether a field's text is not what the recipe, or the form itself, has there."""
+        return self._text(name) != self._filled[name]
 
     def _mark(self, name: str) -> None:
-        """Mark a field whose text is not what the recipe, or the form itself, put there."""
-        if name not in self.kinds:
-            return
-        edited = self._text(name) != self._filled[name]
-        self.edited.add(name) if edited else self.edited.discard(name)
+        differs = self._differs(name)
         row = self.query_one(f"#row-{name}")
-        row.set_class(edited, "-edited")
+        row.set_class(differs, "-edited")
         label = row.query_one(".field-name", Label)
-        label.update(("* " if edited else "") + name.replace("_", " "))
+        label.update(("* " if differs else "") + name.replace("_", " "))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._changed(str(event.input.id).removeprefix("field-"))
@@ -210,10 +230,31 @@ class NewRunScreen(Place):
             self._refresh_data()
         elif name in ("network", "recipe"):
             self.in_background(self._refresh_recipe, group="recipe")
-        else:
-            self._mark(name)
-            self._check(name)
-            self._refresh_needs()
+        elif self._text(name) != self._texts[name]:
+            self._edited(name)
+
+    def leave_input(self) -> bool:
+        """Ask before what somebody typed is thrown away."""
+        if not self._typed or self._starting:
+            return False
+
+        def leave(sure: bool | None) -> None:
+            if sure:
+                self._typed = False
+                self.call_later(self.app.action_back)
+
+        self.app.push_screen(Confirm("Leave this form? What you changed is lost.", "Leave"), leave)
+        return True
+
+    def _edited(self, name: str) -> None:
+        self._typed = True
+        self._texts[name] = self._text(name)
+        self.edited.add(name) if self._differs(name) else self.edited.discard(name)
+        self._mark(name)
+        self._check(name)
+        self._refresh_needs()
+        if name in DECIDE_RECIPE:
+            self.in_background(self._refresh_recipe, group="recipe")
 
     def _check(self, name: str) -> str:
         """What is wrong with a field, said beside it too; nothing when it is right."""
@@ -252,12 +293,12 @@ class NewRunScreen(Place):
         try:
             answer = await self.app.engine.ask("data.preview", source=source, per_class=6)
         except CnnblocksError as error:
-            self.data = {}
+            self.data, self._source = {}, ""
             self._fail(str(error))
             for pixels in self._previews():
                 pixels.say(str(error))
             return
-        self.data = answer.get("description") or {}
+        self.data, self._source = answer.get("description") or {}, source
         await self._show_preview(answer)
         await self._refresh_recipe()
 
@@ -267,41 +308,63 @@ class NewRunScreen(Place):
     async def _show_preview(self, answer: Mapping[str, Any]) -> None:
         from cnnblocks_tui.image_reading import contact_sheet, load_array
 
-        images = await asyncio.to_thread(load_array, answer["images"])
+        pictures = await asyncio.to_thread(load_array, answer["images"])
         names, labels = answer.get("class_names") or [], answer.get("labels") or []
         hint = self.query_one("#hint-data", Label)
-        hint.update(f"{len(names)} classes, {wording.count(self._train_images())} images")
+        images = wording.count(split_size(self.data, "train"))
+        hint.update(f"{len(names)} classes, {images} images")
         for pixels in self._previews():
             width, height = pixels.size.width or 40, 2 * (pixels.size.height or 6) - 2
             small = pixels.id == "preview-small"
-            sheet, read = contact_sheet(images, labels, names, width, height if small else 0)
+            sheet, read = contact_sheet(pictures, labels, names, width, height if small else 0)
             caption = "" if small else f"{self.data.get('name', '')}: a row a class"
             pixels.show(sheet, scale="rgb", caption=caption, read=read)
 
     def _train_images(self) -> int:
-        return split_size(self.data, "train")
+        """How many images the epochs go through; 0 when the data are not known."""
+        return images_to_train_on(
+            self.data,
+            self._value("validation"),
+            self._value("validation_split"),
+            self._unshown.get("images"),
+        )
 
     async def _refresh_recipe(self) -> None:
         await asyncio.sleep(0.05)
-        network = self._text("network")
-        if not network:
+        wanted = self._recipe_wanted()
+        if not wanted["network"]:
             return
-        self.view["network"] = network
+        self.view["network"] = wanted["network"]
         try:
-            recipe = await self.app.engine.ask(
-                "recipes.show",
-                network=network,
-                name=self._text("recipe"),
-                train_images=self._train_images() or 50_000,
-            )
+            recipe = await self.app.engine.ask("recipes.show", **wanted)
         except CnnblocksError as error:
             self._fail(str(error))
             return
+        self._recipe, self._recipe_of = recipe, wanted
         with self.prevent(Input.Changed, Pick.Changed):
             for name, value in recipe.items():
                 if name in self.kinds:
                     self._fill(name, value)
         self._refresh_needs()
+
+    def _recipe_wanted(self) -> dict[str, Any]:
+        """What the recipe's values depend on."""
+        own_shape = self._value("input_shape") if "input_shape" in self.edited else None
+        return {
+            "network": self._text("network"),
+            "name": self._text("recipe"),
+            "train_images": self._train_images() or 50_000,
+            "data_shape": self._likely_shape(),
+            "class_names": [str(entry["name"]) for entry in self.data.get("classes") or []],
+            "input_shape": own_shape,
+        }
+
+    def _value(self, name: str) -> Any:
+        """A field's value, or `None` while its text is none."""
+        try:
+            return self.kinds[name].read(self._text(name))
+        except FieldError:
+            return None
 
     def _refresh_needs(self) -> None:
         self.in_background(self._show_needs, group="needs")
@@ -312,7 +375,8 @@ class NewRunScreen(Place):
         if values is None:
             return
         try:
-            told = await self.app.engine.ask("runs.command", **self._request(values))
+            request = self._request(values)
+            told = await self.app.engine.ask("runs.command", **request, base=self._recipe)
             self.command = str(told.get("command", ""))
             self._problem = ""
             self._needs = await self.app.engine.ask("estimate", **self._estimate(values))
@@ -322,16 +386,20 @@ class NewRunScreen(Place):
         self._draw_needs()
 
     def _request(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        options = {name: values[name] for name in self.edited if name in values}
+        settings = {name: values[name] for name in NOT_RECIPE}
+        recipe = {"name": self._text("recipe"), **self._recipe_values(values)}
         return {
             "network": self._text("network"),
             "data": self._text("data").strip(),
-            "options": {"recipe": self._text("recipe"), **options},
+            "options": {"recipe": recipe, **settings, **self._unshown},
             "runs_dir": str(self.app.runs.runs_dir),
         }
 
+    def _recipe_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: values[name] for name in self.kinds if name not in NOT_RECIPE}
+
     def _estimate(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        recipe = {name: values[name] for name in self.kinds if name not in NOT_RECIPE}
+        recipe = self._recipe_values(values)
         precision = values["precision"]
         return {
             "network": self._text("network"),
@@ -379,21 +447,46 @@ class NewRunScreen(Place):
             self.in_background(self._start, group="start")
 
     async def _start(self) -> None:
+        if not await self._up_to_date():
+            return
         values = self._values()
-        if values is None:
+        if values is None or self._starting:
             return
         self._starting = True
         self._tell("Creating the run …")
+        work: Any = partial(self._create, self._request(values))
+        self.app.run_worker(work, group="create")
+
+    async def _up_to_date(self) -> bool:
+        """Whether the fields stand for the data and the network named, read now if need be."""
+        if self._source != self._text("data").strip():
+            await self._show_data()
+        if self._source and self._recipe_of != self._recipe_wanted():
+            await self._refresh_recipe()
+        return bool(self._source) and self._recipe_of == self._recipe_wanted()
+
+    async def _create(self, request: Mapping[str, Any]) -> None:
+        """The application's work: it goes on when the form is left, so no run is left behind."""
+        app = self.app
         try:
-            answer = await self.app.engine.ask("runs.create", **self._request(values))
+            answer = await app.engine.ask("runs.create", **request)
             path = Path(answer["path"])
             await asyncio.to_thread(RunDirectory(path).launch)
         except (CnnblocksError, OSError) as error:
-            self._fail(str(error))
+            if self.is_attached:
+                self._fail(str(error))
+            else:
+                app.notify(str(error), severity="error", timeout=8)
             return
         finally:
             self._starting = False
-        self.app.call_later(self.app.switch_screen, RunScreen(path))
+        if app.screen is self:
+            await app.switch_screen(RunScreen(path))
+            return
+        if self.is_attached:
+            self._typed = False
+            self._tell(f"{path.name} was started.")
+        app.notify(f"{path.name} was started. Press 2 to see all runs.")
 
     def action_browse(self) -> None:
         focused = self.focused
@@ -406,7 +499,10 @@ class NewRunScreen(Place):
 
     def _nearby(self, name: str) -> Path:
         """The folder that a field's path names, or the working directory."""
-        path = Path(self._text(name)).expanduser()
+        try:
+            path = Path(self._text(name)).expanduser()
+        except RuntimeError:  # ~ and a name that no user has
+            return Path.cwd()
         return path if path.is_absolute() else Path.cwd()
 
     def _browsed(self, name: str, path: Path | None) -> None:
@@ -415,6 +511,7 @@ class NewRunScreen(Place):
 
     def action_reset(self) -> None:
         self.edited.clear()
+        self._unshown.clear()
         with self.prevent(Input.Changed, Pick.Changed):
             for name, start in (SETTINGS | RECIPE).items():
                 self._fill(name, start)
@@ -426,19 +523,17 @@ class NewRunScreen(Place):
             self.notify("Copied the command.")
 
 
-def _like(path: Path) -> dict[str, Any]:
-    """The form's values of a run that is to be repeated."""
-    try:
-        config = RunDirectory(path).config
-    except (CnnblocksError, OSError):
-        return {}
+def _like(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of a run that is to be repeated: those of the form, and those without a field."""
     data, recipe = config.get("data") or {}, config.get("recipe") or {}
     values = {"network": config.get("network"), "data": data.get("source") or data.get("name")}
     settings = {name: config[name] for name in NOT_RECIPE if config.get(name) is not None}
     own = {name: value for name, value in recipe.items() if name in RECIPE or name in SETTINGS}
     if recipe.get("name") in CHOICES["recipe"]:
         values["recipe"] = recipe["name"]
-    return {**values, **own, **settings}
+    unshown = {name: config.get(name) for name in UNSHOWN} | {"images": data.get("limit")}
+    unshown = {name: value for name, value in unshown.items() if value is not None}
+    return {**values, **own, **settings}, unshown
 
 
 def device_options(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -459,6 +554,25 @@ def device_options(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
 def split_size(data: Mapping[str, Any], name: str) -> int:
     """How many images a split of described data has; 0 when it is not said."""
     return int((data.get("splits") or {}).get(name) or 0)
+
+
+def images_to_train_on(
+    data: Mapping[str, Any], validation: str | None, share: float | None, limit: int | None
+) -> int:
+    """How many images of described data are trained on, those that validate left out.
+
+    Example:
+
+        >>> data = {"splits": {"train": 900, "validation": 100}}
+        >>> images_to_train_on(data, "none", 0.1, None), images_to_train_on(data, "tail", 0.2, 50)
+        (1000, 40)
+    """
+    everything = split_size(data, "train") + split_size(data, "validation")
+    if validation == "holdout" and share == 0.1 and limit is None:
+        return split_size(data, "train")
+    everything = min(everything, limit or everything)
+    held_out = share or 0.0 if validation in ("holdout", "tail") else 0.0
+    return round(everything * (1 - held_out))
 
 
 def needs_text(needs: Mapping[str, Any]) -> str:
