@@ -1,6 +1,7 @@
 """A run, live: from real files, written by a process of its own."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -100,6 +101,18 @@ async def test_a_resumed_run_shows_that_it_went_on(open_app, wait_for, new_run, 
         await wait_for(pilot, lambda: list(curve.steps) == [1, 2, 3, 4])
 
 
+async def test_a_live_run_that_went_on_says_so(open_app, wait_for, new_run, train, train_aside):
+    run = new_run()
+    train(run, epochs=2)
+    event = {"schema": 1, "time": time.time(), "event": "resume", "epoch": 2}
+    with (run.path / "events.jsonl").open("a") as log:
+        log.write(json.dumps(event) + "\n")
+    train_aside(run)
+    async with open_app((120, 36), run.path) as (_, pilot):
+        await wait_for(pilot, "▶ running")
+        await wait_for(pilot, "resumed after epoch 2")
+
+
 async def test_the_cursor_reads_the_values_of_an_epoch(open_app, wait_for, new_run, train):
     run = new_run()
     train(run)
@@ -180,6 +193,10 @@ async def test_an_evaluation_shows_classes_and_confusion(open_app, wait_for, new
     evaluation = {
         "schema": 1,
         "metrics": {"accuracy": 0.875},
+        "weights": "best",
+        "epoch": 3,
+        "data": "pets",
+        "split": "test",
         "classes": ["cat", "dog"],
         "per_class": [
             {"name": "cat", "precision": 0.75, "recall": 1.0, "images": 3},
@@ -192,7 +209,7 @@ async def test_an_evaluation_shows_classes_and_confusion(open_app, wait_for, new
         await wait_for(pilot, "finished")
         await go_to(pilot, wait_for, "tab-results")
         await wait_for(pilot, "dog")
-        await wait_for(pilot, "accuracy 0.8750")
+        await wait_for(pilot, "accuracy 0.8750 · best weights, epoch 3, on pets test")
         await wait_for(pilot, "3 images of cat taken for cat")
         app.screen.query_one("#confusion").focus()
         await pilot.press("down")

@@ -48,6 +48,19 @@ async def test_the_filter_narrows_and_leaves_out(open_app, wait_for, new_run, pr
         await wait_for(pilot, "vgg16")
 
 
+async def test_escape_clears_a_filter_that_was_left(open_app, wait_for, new_run, press_text):
+    new_run("lenet5")
+    async with open_app() as (app, pilot):
+        await wait_for(pilot, "lenet5")
+        await pilot.press("slash")
+        assert app.focused.cursor_blink is False
+        await press_text(pilot, "vgg")
+        await pilot.press("enter")
+        await wait_for(pilot, "Press escape to clear it.")
+        await pilot.press("escape")
+        await wait_for(pilot, "lenet5")
+
+
 async def test_columns_sort_by_key_and_by_mouse(open_app, wait_for, new_run, lines_of):
     for network in ("lenet5", "alexnet", "vgg16"):
         new_run(network)

@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.events import DescendantFocus
 from textual.screen import Screen
+from textual.widgets import Input
 
 from cnnblocks.errors import CnnblocksError
 from cnnblocks.runs import RunLister, RunSummary
@@ -115,6 +119,25 @@ class CnnblocksApp(App[None]):
     def on_ready(self) -> None:
         if self._settles:
             self.set_timer(0.3, self._settle)
+            self._end_by_signals()
+
+    def _end_by_signals(self) -> None:
+        """End as by `q` when the terminal is closed or the process is asked to end."""
+        for name in ("SIGHUP", "SIGTERM"):
+            # Windows has neither a SIGHUP nor handlers in the loop.
+            with suppress(AttributeError, NotImplementedError):
+                asyncio.get_running_loop().add_signal_handler(
+                    getattr(signal, name), self._end_by_signal
+                )
+
+    def _end_by_signal(self) -> None:
+        # A terminal that is gone may keep the program from ending in order.
+        self.view_state.save()
+        self.exit()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        if self.settings.reduced_motion and isinstance(event.widget, Input):
+            event.widget.cursor_blink = False
 
     async def _settle(self) -> None:
         await asyncio.to_thread(latency.import_soon_needed)

@@ -108,6 +108,7 @@ class RunFeed:
             one a progress event.
         notices: Warnings, resumptions and the like: (time, event, sentence).
         latest: The fields of the last progress event.
+        resumed: The epoch after which the run went on last; `None` when it never stopped.
         restarts: Counts up when the log began anew and the curves with it.
     """
 
@@ -127,6 +128,7 @@ class RunFeed:
         self.notices: deque[tuple[float, str, str]] = deque(maxlen=500)
         self.latest: dict[str, Any] = {}
         self.restarts = 0
+        self.resumed: int | None = None
         self._started: float | None = None
 
     def poll(self) -> bool:
@@ -201,6 +203,8 @@ class RunFeed:
             self._drop_from(float(event.get("epoch") or 0))
             self._extend(event, "epoch", moment)
         elif name in ("run_start", "resume", "warning", "checkpoint", "evaluation", "run_end"):
+            if name == "resume":
+                self.resumed = event.get("epoch")
             self.notices.append((moment, str(name), sentence(event)))
 
     def _extend(self, event: Mapping[str, Any], grain: str, moment: float) -> None:

@@ -190,13 +190,17 @@ class Place(Screen[Any]):
             panel.refresh(layout=True)
 
     def leave_input(self) -> bool:
-        """Leave a filter or field; whether there was one to leave."""
+        """Clear the filter in focus, or else one that narrows something; whether there was one."""
         focused = self.focused
-        if not isinstance(focused, Input) or not focused.has_class("filter"):
+        filters = [field for field in self.query("Input.filter").results(Input) if field.display]
+        used = [field for field in filters if field is focused or field.value]
+        used.sort(key=lambda field: field is not focused)
+        if not used:
             return False
-        focused.value = ""
-        focused.add_class("-idle")
-        self.focus_main()
+        used[0].value = ""
+        used[0].add_class("-idle")
+        if used[0] is focused:
+            self.focus_main()
         return True
 
     def focus_main(self) -> None:

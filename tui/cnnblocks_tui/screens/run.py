@@ -185,6 +185,8 @@ class RunScreen(Place):
         head = Text()
         head.append_text(state_text(self.app, feed.state))
         head.append(f"  {feed.path.name}", style="bold")
+        if feed.alive and feed.resumed is not None:
+            head.append(f"  resumed after epoch {feed.resumed}", style="dim")
         if self.held:
             head.append("  ‖ view held: press p", style="bold reverse")
         trouble = self._trouble()
@@ -411,9 +413,9 @@ class RunScreen(Place):
             return f"{matrix[row, column]} images of {true} taken for {said}"
 
         accuracy = content.get("accuracy", (content.get("metrics") or {}).get("accuracy"))
-        caption = "Confusion: a row a true class, a column a predicted one"
-        if accuracy is not None:
-            caption = f"accuracy {accuracy:.4f} · " + caption
+        parts = ["" if accuracy is None else f"accuracy {accuracy:.4f}", evaluated_words(content)]
+        parts.append("confusion: a row a true class, a column a predicted one")
+        caption = " · ".join(part for part in parts if part)
         shown = np.sqrt(matrix.astype(float))
         self.query_one("#confusion", Pixels).show(shown, caption=caption, read=read)
 
@@ -536,11 +538,20 @@ class RunScreen(Place):
 
     async def _evaluate(self) -> None:
         show_tab(self.query_one("#run-tabs", TabbedContent), "tab-results")
-        self.query_one("#confusion", Pixels).say("Evaluating on the test data …")
+        pixels = self.query_one("#confusion", Pixels)
+        pixels.say("Evaluating on the test data …")
+
+        def progress(told: Mapping[str, Any]) -> None:
+            share = (told.get("done") or 0) / (told.get("total") or 1)
+            drawn = wording.bar(share, 20)
+            pixels.say(f"Evaluating on the test data  {drawn} {share:.0%}")
+
         try:
-            content = await self.app.engine.ask("evaluate", model=str(self.path))
+            content = await self.app.engine.ask(
+                "evaluate", on_progress=progress, model=str(self.path)
+            )
         except CnnblocksError as error:
-            self.query_one("#confusion", Pixels).say(str(error))
+            pixels.say(str(error))
             return
         if isinstance(content, dict):
             self._show_evaluation(content)
@@ -589,6 +600,21 @@ def class_rows(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if isinstance(classes, Mapping):
         return [{"class": name, **entry} for name, entry in classes.items()]
     return [entry for entry in classes if isinstance(entry, Mapping)]
+
+
+def evaluated_words(content: Mapping[str, Any]) -> str:
+    """Which weights an evaluation is of, and on which images.
+
+    Example:
+
+        >>> evaluated_words({"weights": "best", "epoch": 3, "data": "digits", "split": "test"})
+        'best weights, epoch 3, on digits test'
+    """
+    epoch = content.get("epoch")
+    parts = [f"{content['weights']} weights"] if content.get("weights") else []
+    parts += [] if epoch is None else [f"epoch {epoch}"]
+    images = " ".join(str(content[name]) for name in ("data", "split") if content.get(name))
+    return ", ".join(parts + ([f"on {images}"] if images else []))
 
 
 def config_text(configs: Sequence[Mapping[str, Any]]) -> Text:
