@@ -10,6 +10,7 @@ import pytest
 from textual.widgets import Static, TabbedContent, Tree
 
 from cnnblocks import weights
+from cnnblocks_tui import weight_reading
 from cnnblocks_tui.screens.diff import DiffScreen
 from cnnblocks_tui.weight_reading import read_plane, reading_of
 from cnnblocks_tui.weight_wording import branching, outline_parts, tensor_matches
@@ -186,14 +187,33 @@ async def test_the_input_channel_stays_from_checkpoint_to_checkpoint(open_app, w
 def test_a_reading_tells_the_place_in_the_tensor(file):
     with weights.open(file) as table:
         dense, bias = table.tensors[-2:]
-        values = dense.read()
-        plane = read_plane(dense, "[10:20:2, ::-1]")
+        values, wanted = dense.read(), threading.Event()
+        plane = read_plane(dense, "[10:20:2, ::-1]", wanted)
         assert reading_of(plane, (), 1, 2) == f"[12, 7] = {values[12, 7]:.6g}"
-        plane = read_plane(dense, "[5:, 3]")
+        plane = read_plane(dense, "[5:, 3]", wanted)
         assert reading_of(plane, (), 0, 4) == f"[9] = {values[9, 3]:.6g}"
-        plane = read_plane(dense, "[-4:, :]")
+        plane = read_plane(dense, "[-4:, :]", wanted)
         assert reading_of(plane, (), 0, 0) == f"[60, 0] = {values[60, 0]:.6g}"
-        assert reading_of(read_plane(bias, "[:]"), (), 0, 2) == "[2] = 0"
+        assert reading_of(read_plane(bias, "[:]", wanted), (), 0, 2) == "[2] = 0"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["[:, :]", "[::-1, 3:7]", "[7:3, :]", "[50:4:-3, ::-2]", "[4, :]", "[:, -1]", "[1, 2]"],
+)
+def test_a_plane_read_in_parts_is_the_slice(file, monkeypatch, expression):
+    monkeypatch.setattr(weight_reading, "PART", 70)
+    with weights.open(file) as table:
+        dense = table.tensors[-2]
+        plane = read_plane(dense, expression, threading.Event())
+        wanted = dense.read_slice(expression)
+        shown = plane.values.reshape(-1)[: wanted.size].reshape(wanted.shape)
+        np.testing.assert_array_equal(shown, wanted)
+        given_up = threading.Event()
+        given_up.set()
+        if expression != "[1, 2]":
+            with pytest.raises(weights.Cancelled):
+                read_plane(dense, expression, given_up)
 
 
 async def test_a_tensor_is_exported(open_app, wait_for, file, tmp_path):

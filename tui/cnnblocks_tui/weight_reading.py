@@ -1,20 +1,24 @@
 """Arrays of weight files as a view needs them; what takes time is called in a thread."""
 
 import asyncio
+import math
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from cnnblocks.weights import Cancelled, Tensor
+from cnnblocks.weights import Cancelled, SliceError, Tensor
+from cnnblocks.weights.slicing import normalize, parse
 from cnnblocks_tui.opening import weight_files
 
 Result = TypeVar("Result")
+Place = int | range
 MOST_VALUES = 4_000_000
+PART = 8_000_000
 ROW = 64
 
 
@@ -73,46 +77,68 @@ def default_slice(tensor: Tensor) -> str:
     return "[" + ", ".join(":" if axis in longest else "0" for axis in range(len(shape))) + "]"
 
 
-def read_plane(tensor: Tensor, expression: str) -> Plane:
+def read_plane(tensor: Tensor, expression: str, cancelled: threading.Event) -> Plane:
     """Read the slice as a plane; what would be too much to hold is read with strides.
 
     Raises:
         SliceError: The slice does not fit the tensor, or leaves more than two axes.
         WeightFileError: The file cannot be read.
+        Cancelled: The event was set on the way.
     """
-    from cnnblocks.weights.slicing import SliceError, normalize, parse
-
-    items = normalize(parse(expression), tensor.shape)
-    free = [axis for axis, item in enumerate(items) if isinstance(item, slice)]
-    if len(free) > 2:
+    places = _places(tensor, expression)
+    lengths = [len(place) for place in places if isinstance(place, range)]
+    if len(lengths) > 2:
         raise SliceError(
-            f"{expression} leaves {len(free)} axes; a plane has two. Put a number in place of "
+            f"{expression} leaves {len(lengths)} axes; a plane has two. Put a number in place of "
             "one of the colons."
         )
-    ranges = [range(*items[axis].indices(tensor.shape[axis])) for axis in free]  # type: ignore[union-attr]
-    lengths = [len(places) for places in ranges]
-    total = int(np.prod(lengths)) if lengths else 1
     stride = 1
-    while total // stride ** len(lengths or [1]) > MOST_VALUES:
+    while math.prod(lengths) // stride ** len(lengths) > MOST_VALUES:
         stride += 1
-    thinned = [
-        _thinner(item, stride) if axis in free else str(item) for axis, item in enumerate(items)
-    ]
-    values = np.asarray(tensor.read_slice("[" + ", ".join(thinned) + "]"), dtype=np.float64)
-    starts = tuple(places.start for places in ranges)
-    steps = tuple(places.step * stride for places in ranges)
+    places = [place[::stride] if isinstance(place, range) else place for place in places]
+    values = _read_parts(tensor, places, cancelled)
+    starts = tuple(place.start for place in places if isinstance(place, range))
+    steps = tuple(place.step for place in places if isinstance(place, range))
     if values.ndim == 2:
         return Plane(values, expression, stride, starts, steps)
     return Plane(_wrapped(values.reshape(-1)), expression, stride, starts, steps, flat=True)
 
 
-def _thinner(item: object, stride: int) -> str:
-    assert isinstance(item, slice)
-    if stride == 1 and item == slice(None):
-        return ":"
-    start = "" if item.start is None else item.start
-    stop = "" if item.stop is None else item.stop
-    return f"{start}:{stop}:{(item.step or 1) * stride}"
+def _places(tensor: Tensor, expression: str) -> list[Place]:
+    """For each axis, the number or the range of numbers that a slice picks."""
+    items = normalize(parse(expression), tensor.shape)
+    return [
+        range(*item.indices(length)) if isinstance(item, slice) else item
+        for item, length in zip(items, tensor.shape, strict=True)
+    ]
+
+
+def _read_parts(tensor: Tensor, places: Sequence[Place], cancelled: threading.Event) -> np.ndarray:
+    """Read some rows at a time, so that it can be given up on the way."""
+    free = [(axis, place) for axis, place in enumerate(places) if isinstance(place, range)]
+    if not free:
+        return _read(tensor, places)
+    axis, rows = free[0]
+    most = max(1, PART * tensor.shape[axis] // max(1, tensor.size * abs(rows.step)))
+    parts = []
+    for start in range(0, max(1, len(rows)), most):
+        if cancelled.is_set():
+            raise Cancelled
+        part = rows[start : start + most]
+        parts.append(_read(tensor, [*places[:axis], part, *places[axis + 1 :]]))
+    return np.concatenate(parts)
+
+
+def _read(tensor: Tensor, places: Sequence[Place]) -> np.ndarray:
+    expression = ", ".join(map(_text, places))
+    return np.asarray(tensor.read_slice(f"[{expression}]"), dtype=np.float64)
+
+
+def _text(place: Place) -> str:
+    if isinstance(place, int):
+        return str(place)
+    stop = "" if place.stop < 0 else place.stop
+    return f"{place.start}:{stop}:{place.step}"
 
 
 def _wrapped(values: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import json
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -325,7 +325,13 @@ class DiffScreen(Place):
         self.query_one("#histograms", Chart).draw(series)
 
     async def _draw_difference(self, pair: Pair) -> None:
-        from cnnblocks_tui.weight_reading import default_slice, read_in_thread, read_plane
+        from cnnblocks_tui.weight_reading import (
+            Plane,
+            default_slice,
+            read_in_thread,
+            read_plane,
+            reading_of,
+        )
 
         pixels = self.query_one("#difference", Pixels)
         a, b = pair.a, pair.b
@@ -334,12 +340,17 @@ class DiffScreen(Place):
             return
         expression = default_slice(a)
 
-        def read(cancelled: threading.Event) -> Any:
-            return read_plane(b, expression).values - read_plane(a, expression).values
+        def read(cancelled: threading.Event) -> Plane:
+            first, second = (read_plane(tensor, expression, cancelled) for tensor in (a, b))
+            return replace(second, values=second.values - first.values)
 
-        values = await read_in_thread(self._reading, read)
+        plane = await read_in_thread(self._reading, read)
         pixels.show(
-            values, scale="diverging", caption=f"second − first, {expression}   z: zoom", whole=True
+            plane.values,
+            scale="diverging",
+            caption=f"second − first, {expression}   z: zoom",
+            whole=True,
+            read=lambda row, column: reading_of(plane, (), row, column),
         )
 
     def on_input_changed(self) -> None:
@@ -397,12 +408,12 @@ class DiffScreen(Place):
                 path = expanded(answer)
                 path.write_text(json.dumps(found.to_json(), indent=1) + "\n")
             except OpeningError as error:
-                self.notify(str(error), severity="error", markup=False)
+                self.notify(str(error), severity="error")
             except OSError as error:
                 text = f"{path} cannot be written: {error.strerror}"
-                self.notify(text, severity="error", markup=False)
+                self.notify(text, severity="error")
             else:
-                self.notify(f"Written to {path}", markup=False)
+                self.notify(f"Written to {path}")
 
         target = str(Path.cwd() / f"{self.first.stem}-{self.second.stem}.json")
         self.app.push_screen(Ask("Write the comparison to", target), write)

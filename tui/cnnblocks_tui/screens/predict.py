@@ -254,7 +254,7 @@ class PredictScreen(Place):
             raise
         found = [file for file in files if file not in self.images]
         if not found:
-            self.notify(f"{path} holds no new image.", severity="warning", markup=False)
+            self.notify(f"{path} holds no new image.", severity="warning")
             return
         place = len(self.images)
         self.images += found

@@ -143,7 +143,7 @@ class WeightsScreen(Place):
             table = await asyncio.to_thread(weights.open, path)
         except (CnnblocksError, OSError) as error:
             self._pending = None
-            self.notify(str(error), severity="error", timeout=10, markup=False)
+            self.notify(str(error), severity="error", timeout=10)
             if self.table is None:
                 self._show_start(str(error))
             return
@@ -402,7 +402,7 @@ class WeightsScreen(Place):
         pixels = self.query_one("#values", Pixels)
         expression = self._slices.get(tensor.path) or default_slice(tensor)
         try:
-            plane = await self._in_thread(lambda _: read_plane(tensor, expression))
+            plane = await self._in_thread(lambda gone: read_plane(tensor, expression, gone))
         except (CnnblocksError, OSError, ValueError) as error:
             pixels.say(str(error))
             return
@@ -488,7 +488,7 @@ class WeightsScreen(Place):
         table.clear()
         for entry, value in rows:
             shown = "–" if value is None else wording.number(value)
-            table.add_row(Text(entry.tensor.name), shown, wording.bar((value or 0.0) / most, 24))
+            table.add_row(entry.tensor.name, shown, wording.bar((value or 0.0) / most, 24))
         self.query_one("#bars-note", Static).update(f"{BARS[self._bars]} · b: another quantity")
 
     # Actions
@@ -509,7 +509,7 @@ class WeightsScreen(Place):
         try:
             kind_of(path)
         except OpeningError as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(str(error), severity="error")
         else:
             self.open_file(checkpoint_prefix(path))
 
@@ -664,9 +664,9 @@ class WeightsScreen(Place):
             target = expanded(answer)
             await self._in_thread(lambda _: write_tensor(tensor, target))
         except (CnnblocksError, OSError, ValueError) as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(str(error), severity="error")
         else:
-            self.notify(f"Written to {target}", markup=False)
+            self.notify(f"Written to {target}")
 
     def action_copy(self) -> None:
         if self.tensor is not None:
@@ -678,7 +678,7 @@ class WeightsScreen(Place):
             try:
                 values = await self._in_thread(lambda _: tensor.read())
             except (CnnblocksError, OSError, ValueError) as error:
-                self.notify(str(error), severity="error", markup=False)
+                self.notify(str(error), severity="error")
                 return
             facts += f"\n{values.tolist()}"
         self.app.copy_to_clipboard(facts)
