@@ -29,15 +29,3 @@ async def test_dialogs_and_messages_keep_brackets(open_app, wait_for):
             await pilot.press("escape")
         app.notify("lost [/mnt]")
         await wait_for(pilot, "lost [/mnt]")
-
-
-async def test_a_screenshot_that_cannot_be_saved_is_a_message(
-    open_app, wait_for, tmp_path, monkeypatch
-):
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    async with open_app((120, 36)) as (app, pilot):
-        app.action_save_picture()
-        await wait_for(pilot, "cannot be saved")
