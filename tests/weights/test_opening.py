@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tracemalloc
 import zipfile
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -311,15 +310,6 @@ def closed_read(tensor, way):
     if way == "slabs":
         return list(tensor.slabs())
     return tensor.read() if way == "read" else tensor.read_slice("[...]")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_closing_leaves_no_file_open(real_files, name):
-    before = len(list(Path("/dev/fd").iterdir()))
-    with weights.open(real_files / name) as table:
-        table.tensors[0].read()
-    assert len(list(Path("/dev/fd").iterdir())) == before
-    assert table.tensors
 
 
 def test_reading_takes_no_second_copy(tmp_path):

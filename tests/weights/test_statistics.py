@@ -179,7 +179,7 @@ def test_slabs_of_packed_values_unpack_every_chunk_once(tmp_path, chunks):
         whole = time.perf_counter() - began
         began = time.perf_counter()
         slabs = list(tensor.slabs(passes.SLAB_BYTES))
-        assert time.perf_counter() - began < 6 * whole + 0.1
+        assert time.perf_counter() - began < 12 * whole + 0.1
     assert max(slab.nbytes for slab in slabs) <= passes.SLAB_BYTES
     assert np.array_equal(np.concatenate(slabs), values.ravel())
 

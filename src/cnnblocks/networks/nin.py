@@ -48,6 +48,6 @@ def NiN(x: Any, frame: Frame, *, dropout: float = 0.5, width: float = 1.0) -> An
     if not frame.include_top:
         return x
     x = layers.Dropout(dropout, name="dropout", dtype=frame.dtype)(x)
-    head = {"data_format": frame.data_format, "dtype": frame.head_dtype}
+    head: dict[str, Any] = {"data_format": frame.data_format, "dtype": frame.head_dtype}
     x = NiNBlock(frame.num_classes, 3, name="classifier", **head)(x)
     return frame.activated(layers.GlobalAveragePooling2D(name="global_pool", **head)(x))
