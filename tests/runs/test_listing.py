@@ -40,7 +40,8 @@ def test_a_dead_process_shows_without_any_file_having_changed(run, runs_dir):
 
 
 def test_runs_that_cannot_be_read_say_why_and_hide_no_others(new_run, runs_dir):
-    good, newer, broken, empty = (new_run(network=f"n{number}") for number in range(4))
+    good, newer, broken, empty, odd = (new_run(network=f"n{number}") for number in range(5))
+    (odd.path / "status.json").write_text('{"schema": 1, "epoch": 1, "epochs": "many"}')
     (newer.path / "config.json").write_text('{"schema": 9}')
     (broken.path / "status.json").write_text("{")
     (empty.path / "status.json").unlink()
@@ -49,7 +50,8 @@ def test_runs_that_cannot_be_read_say_why_and_hide_no_others(new_run, runs_dir):
     assert "schema 9" in rows[newer.id].problem
     assert "damaged" in rows[broken.id].problem
     assert "Cannot read" in rows[empty.id].problem
-    assert {rows[run.id].state for run in (newer, broken, empty)} == {"unreadable"}
+    assert "is damaged" in rows[odd.id].problem
+    assert {rows[run.id].state for run in (newer, broken, empty, odd)} == {"unreadable"}
 
 
 def test_a_list_never_opens_the_event_logs(run, runs_dir):

@@ -8,15 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
 import cnnblocks
+from cnnblocks.runs import user_directories
 
 
 def cache_directory() -> Path:
-    """The engine's cache: `$CNNBLOCKS_CACHE_DIR/engine`, else the user's cache directory."""
-    root = os.environ.get("CNNBLOCKS_CACHE_DIR")
-    return (Path(root) if root else user_cache_path("cnnblocks")) / "engine"
+    """The engine's part of the user's cache directory."""
+    return user_directories()["cache"] / "engine"
 
 
 @cache

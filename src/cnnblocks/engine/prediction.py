@@ -39,10 +39,9 @@ def show_feature_maps(context: Context, model: str, image: str, **choices: Any) 
     import keras
 
     from cnnblocks import stage_features
-    from cnnblocks.data import read_image
 
     trained = _trained(model, choices)
-    fitted = trained.preprocessing.fit_size([read_image(Path(image))])
+    fitted = trained.preprocessing.fit_size(Path(image))
     outputs = stage_features(trained.model)(trained.preprocessing.scale(fitted), training=False)
     maps = {name: keras.ops.convert_to_numpy(value)[0] for name, value in outputs.items()}
     if trained.preprocessing.data_format == "channels_first":

@@ -98,7 +98,7 @@ class RunLister:
         """The runs as they are now, oldest first. A run that cannot be read says why."""
         paths = places.all_runs(self.runs_dir) if self.everywhere else places.runs_in(self.runs_dir)
         self._read = {path: self._up_to_date(path) for path in paths}
-        found = [_summary(path, read) for path, read in self._read.items()]
+        found = [_summary_or_problem(path, read) for path, read in self._read.items()]
         return sorted(found, key=lambda run: (run.created, run.id))
 
     def _up_to_date(self, path: Path) -> _Read:
@@ -130,10 +130,18 @@ def _accuracies(history: list[dict[str, float]]) -> list[float]:
     return [row[name] for row in history for name in best if name in row]
 
 
-def _summary(path: Path, read: _Read) -> RunSummary:
-    if read.status is None:
-        return RunSummary(path.name, path, "unreadable", problem=read.problem)
-    status, config = read.status, read.config
+def _summary_or_problem(path: Path, read: _Read) -> RunSummary:
+    problem = read.problem
+    if read.status is not None:
+        try:
+            return _summary(path, read, read.status)
+        except (TypeError, ValueError, AttributeError) as error:
+            problem = f"{path / 'status.json'} or config.json is damaged: {error}"
+    return RunSummary(path.name, path, "unreadable", problem=problem)
+
+
+def _summary(path: Path, read: _Read, status: Status) -> RunSummary:
+    config = read.config
     state = derive_state(status, path / "lock")
     alive = state == status.state
     data = config.get("data")
