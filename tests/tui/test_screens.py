@@ -9,7 +9,9 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from cnnblocks.runs import read_json, write_json
 
@@ -71,6 +73,15 @@ async def show_help(app, pilot, wait_for):
     await show_runs(app, pilot, wait_for)
     await pilot.press("question_mark")
     await wait_for(pilot, "processes of their own")
+
+
+async def show_predict(app, pilot, wait_for):
+    image = app.runs.runs_dir / "gradient.png"
+    Image.fromarray(np.arange(0, 256, 4, np.uint8).reshape(8, 8)).save(image)
+    await pilot.press("4")
+    await wait_for(pilot, "No model yet.")
+    app.screen.add_images(image)
+    await wait_for(pilot, "[0, 0] = 0, 0, 0")
 
 
 SCENES = {
