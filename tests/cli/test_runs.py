@@ -60,6 +60,8 @@ def test_ctrl_c_ends_the_following_and_not_the_run(new_run, start_trainer, until
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A test run in the background ignores SIGINT, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert follower.stdout.readline().startswith("epoch 1/3")
     follower.send_signal(signal.SIGINT)

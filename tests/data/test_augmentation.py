@@ -112,5 +112,5 @@ def test_wrong_arguments(arguments, message):
 def test_foreign_dictionaries():
     with pytest.raises(DataError, match="newer"):
         Augmentation.from_dict({"schema": 2})
-    with pytest.raises(DataError, match="no augmentation that cnnblocks saved"):
+    with pytest.raises(DataError, match="no augmentation that cnnblocks knows"):
         Augmentation.from_dict({"rotate": 3})

@@ -8,6 +8,7 @@ from cnnblocks.runs import RunDirectory
 from cnnblocks.runs.lock import RunLock
 from cnnblocks_tui.screens.dialogs import Ask, Confirm
 from cnnblocks_tui.screens.run import RunScreen
+from cnnblocks_tui.widgets.lists import Table
 
 
 async def test_an_empty_directory_says_what_to_do(open_app, wait_for, runs_dir):
@@ -27,12 +28,23 @@ async def test_a_finished_run_shows_its_state_epochs_and_best(open_app, wait_for
 
 
 async def test_a_run_that_starts_later_appears_by_itself(open_app, wait_for, new_run, train):
-    async with open_app() as (_, pilot):
+    async with open_app() as (app, pilot):
         await wait_for(pilot, "No runs yet")
         run = new_run("resnet18")
         await wait_for(pilot, "◌ queued")
+        await wait_for(pilot, lambda: isinstance(app.focused, Table))
         train(run)
         await wait_for(pilot, "✓ finished")
+
+
+async def test_the_list_has_the_focus_from_the_start(open_app, wait_for, new_run):
+    new_run("lenet5")
+    new_run("vgg16")
+    for _ in range(4):  # whether the list was hidden before the runs were read was up to chance
+        async with open_app() as (app, pilot):
+            await wait_for(pilot, "vgg16")
+            await pilot.pause(0.1)
+            assert isinstance(app.focused, Table)
 
 
 async def test_the_filter_narrows_and_leaves_out(open_app, wait_for, new_run, press_text, lines_of):

@@ -75,6 +75,7 @@ class RunsScreen(Place):
     def __init__(self) -> None:
         super().__init__()
         self._runs: list[RunSummary] = []
+        self._listed = False
         self._problem = ""
         self._shown: dict[str, tuple[Any, ...]] = {}
         self._columns: list[Column] = []
@@ -116,7 +117,7 @@ class RunsScreen(Place):
 
     def show(self, runs: list[RunSummary]) -> None:
         """Show these runs; only what changed is drawn again."""
-        self._runs = runs
+        self._runs, self._listed = runs, True
         alive = {run.path for run in runs}
         self.marked = [path for path in self.marked if path in alive]
         self._redraw()
@@ -141,12 +142,16 @@ class RunsScreen(Place):
         return next((column for column in COLUMNS if column.key == wanted), COLUMNS[5])
 
     def _redraw(self) -> None:
-        if not self.is_mounted:
+        if not self._listed or not self.is_mounted:
             return
         visible = self._visible()
+        hidden = self.has_class("-empty")
         self.set_class(not visible, "-empty")
         if not visible:
             self.tell("#runs-empty", Text(self._nothing()))
+        elif hidden and self.focused is None:
+            # What is hidden loses the focus.
+            self.call_after_refresh(self.focus_main)
         self._fit_columns()
         rows = {str(run.path): self._cells(run) for run in visible}
         if list(rows) == list(self._shown):
