@@ -28,7 +28,7 @@ def poll_every(
 ) -> None:
     """Call `read` in a thread and `show` with what it found, as long as the screen lives.
 
-    Nothing is read while the screen is not the one on top.
+    Nothing is read while another screen than a dialog is on top of it.
 
     Args:
         screen: Whose task it is.
@@ -49,7 +49,7 @@ def poll_every(
     async def keep_looking() -> None:
         told = ""
         while screen.is_attached:
-            if screen.is_current or screen is screen.app.screen_stack[-1]:
+            if _is_seen(screen):
                 try:
                     await look()
                 except NoMatches:
@@ -62,6 +62,13 @@ def poll_every(
 
     work: Any = keep_looking
     screen.run_worker(work, group="polling", name=f"poll {type(screen).__name__}")
+
+
+def _is_seen(screen: "Place") -> bool:
+    # Textual calls the screen below the one on top current, too, and to draw anything on it means
+    # to draw all of the one on top anew.
+    stack = screen.app.screen_stack
+    return screen in stack and all(above.is_modal for above in stack[stack.index(screen) + 1 :])
 
 
 def _tell(screen: "Place", error: Exception) -> None:

@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
+from textual.css.query import NoMatches
 from textual.widgets import RichLog, Static, TabbedContent, TabPane, Tabs
 
 from cnnblocks.errors import CnnblocksError
@@ -345,8 +347,8 @@ class RunScreen(Place):
 
     def _draw(self, metric: str) -> None:
         # A screen that is being closed has lost its charts by now.
-        for chart in self.query(f"#{metric}").results(Chart):
-            chart.draw(
+        with suppress(NoMatches):
+            self.query_one(f"#{metric}", Chart).draw(
                 self._series(metric),
                 log_y=metric == "loss" and bool(self.view.get("log")),
                 x_format=wording.duration if self._axis() == "time" else _plain_tick,
