@@ -28,7 +28,7 @@ async def test_a_table_for_an_unknown_user_is_not_written(open_app, wait_for):
         await wait_for(pilot, lambda: isinstance(app.screen, Ask))
         app.screen.query_one(Input).value = NOBODY
         await pilot.press("enter")
-        await wait_for(pilot, "cannot be written")
+        await wait_for(pilot, "begins with")
 
 
 async def test_an_unknown_user_in_the_form_is_marked_and_browsing_goes_on(open_app, wait_for):

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -123,12 +123,10 @@ class CnnblocksApp(App[None]):
 
     def _end_by_signals(self) -> None:
         """End as by `q` when the terminal is closed or the process is asked to end."""
-        for name in ("SIGHUP", "SIGTERM"):
-            # Windows has neither a SIGHUP nor handlers in the loop.
-            with suppress(AttributeError, NotImplementedError):
-                asyncio.get_running_loop().add_signal_handler(
-                    getattr(signal, name), self._end_by_signal
-                )
+        # Windows has neither a SIGHUP nor handlers in the loop.
+        if sys.platform != "win32":
+            for received in (signal.SIGHUP, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(received, self._end_by_signal)
 
     def _end_by_signal(self) -> None:
         # A terminal that is gone may keep the program from ending in order.
@@ -223,7 +221,7 @@ class CnnblocksApp(App[None]):
         """The runs, newest first; none where they cannot be listed."""
         try:
             return self.runs.poll()[::-1]
-        except (CnnblocksError, OSError, ValueError, TypeError):
+        except (CnnblocksError, OSError):
             return []
 
     def background_status(self) -> str:

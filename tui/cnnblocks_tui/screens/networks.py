@@ -13,6 +13,7 @@ from textual.widgets import Input, Label, Static, TabbedContent, TabPane, Tree
 from cnnblocks.errors import CnnblocksError
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
+from cnnblocks_tui.opening import OpeningError, expanded
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.dialogs import Ask, Choose, ChooseSeveral
 from cnnblocks_tui.screens.run import step_tab
@@ -305,13 +306,13 @@ def write_table(screen: Place, rows: Sequence[Facts], name: str) -> None:
     def write(answer: str | None) -> None:
         if not answer:
             return
-        path = Path(answer)
         try:
-            path = path.expanduser()
+            path = expanded(answer)
             path.write_text(as_csv(rows) if path.suffix == ".csv" else as_markdown(rows))
-        except (OSError, RuntimeError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            screen.notify(f"{path} cannot be written: {why}", severity="error")
+        except OpeningError as error:
+            screen.notify(str(error), severity="error")
+        except OSError as error:
+            screen.notify(f"{path} cannot be written: {error.strerror}", severity="error")
         else:
             screen.notify(f"Written to {path}")
 
