@@ -4,13 +4,14 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.events import DescendantFocus
+from textual.events import DescendantFocus, Event, InputEvent
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -92,6 +93,7 @@ class CnnblocksApp(App[None]):
         self.settings = settings or Settings()
         self.target = target
         self._settles = settles
+        self._touched = time.monotonic()
         self.view_state = ViewState.load()
         self.runs = RunLister(self.settings.runs_dir)
         self.engine = EngineClient(on_change=self._engine_changed)
@@ -140,6 +142,12 @@ class CnnblocksApp(App[None]):
     async def _settle(self) -> None:
         await asyncio.to_thread(latency.import_soon_needed)
         latency.settle()
+        self.set_interval(2, lambda: latency.collect(time.monotonic() - self._touched))
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent):
+            self._touched = time.monotonic()
+        await super().on_event(event)
 
     async def on_unmount(self) -> None:
         self.view_state.save()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.css.query import NoMatches
@@ -134,7 +135,7 @@ class Place(Screen[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: dict[str, Text] = {}
+        self._told: dict[str, RenderableType] = {}
         self.reading = False
         """Whether a thread is reading what the screen shows."""
 
@@ -174,7 +175,7 @@ class Place(Screen[Any]):
             if self.is_attached and self.display and self.app.is_running:
                 raise
 
-    def tell(self, selector: str, text: Text) -> None:
+    def tell(self, selector: str, text: RenderableType) -> None:
         """Show a text in a `Static`, which is drawn again only when the text is another one.
 
         The screen is laid out again, which takes many times longer, only when the text needs

@@ -336,7 +336,7 @@ class WeightsScreen(Place):
         panel = self.query_one("#tensor-facts", Static)
         lines = wording.packed([fact for fact in facts if fact], panel.content_size.width or 40)
         text.append("\n" + "\n".join(lines), style="dim")
-        panel.update(text)
+        self.tell("#tensor-facts", text)
         self._show_pane()
 
     def on_tabbed_content_tab_activated(self) -> None:
@@ -369,13 +369,13 @@ class WeightsScreen(Place):
         from cnnblocks_tui.weight_numbers import Numbers, measure
 
         await asyncio.sleep(0.08)
-        panel = self.query_one("#tensor-statistics", Static)
         loop = asyncio.get_running_loop()
 
         def tell(share: float, cancelled: threading.Event) -> None:
             if not cancelled.is_set():
                 bar = wording.bar(share, 20)
-                panel.update(f"measuring {bar} {share:.0%} (ctrl+x gives up)")
+                told = Text(f"measuring {bar} {share:.0%} (ctrl+x gives up)")
+                self.tell("#tensor-statistics", told)
 
         def read(cancelled: threading.Event) -> Numbers:
             def progress(share: float) -> None:
@@ -387,11 +387,11 @@ class WeightsScreen(Place):
         try:
             numbers = await self._in_thread(read)
         except (CnnblocksError, OSError) as error:
-            panel.update(Text(str(error)))
+            self.tell("#tensor-statistics", Text(str(error)))
             return
         if tensor is not self.tensor:
             return
-        panel.update(numbers.text())
+        self.tell("#tensor-statistics", numbers.text())
         series = Series("share of values", numbers.centers, numbers.counts, 0, filled=True)
         self.query_one("#histogram", Chart).draw([series] if numbers.counts.any() else [])
 
@@ -452,32 +452,34 @@ class WeightsScreen(Place):
         from cnnblocks_tui.weight_numbers import measure_table
 
         assert self.path is not None
-        note = self.query_one("#bars-note", Static)
         cancelled = threading.Event()
         loop = asyncio.get_running_loop()
         path = self.path
 
+        def tell(share: float) -> None:
+            if not cancelled.is_set():
+                bar = wording.bar(share, 16)
+                self._note_bars(f"measuring {bar} {share:.0%} (ctrl+x gives up)")
+
         def progress(share: float) -> None:
-            loop.call_soon_threadsafe(self._bars_progress, share)
+            loop.call_soon_threadsafe(tell, share)
 
         try:
             measured = await asyncio.to_thread(measure_table, path, cancelled, progress)
         except asyncio.CancelledError:
             cancelled.set()
-            note.update("Given up. Come back to this tab to measure again.")
+            if self.is_attached:
+                self._note_bars("Given up. Come back to this tab to measure again.")
             raise
         except (CnnblocksError, OSError, Cancelled) as error:
-            note.update(Text(str(error)))
+            self._note_bars(str(error))
             return
         if path == self.path:
             self._measured = measured
             self._fill_bars(measured)
 
-    def _bars_progress(self, share: float) -> None:
-        if share < 1.0:
-            self.query_one("#bars-note", Static).update(
-                f"measuring {wording.bar(share, 16)} {share:.0%} (ctrl+x gives up)"
-            )
+    def _note_bars(self, text: str) -> None:
+        self.tell("#bars-note", Text(text))
 
     def _fill_bars(self, measured: Iterable[Any]) -> None:
         from cnnblocks_tui.weight_numbers import bar_value, barred
@@ -489,7 +491,7 @@ class WeightsScreen(Place):
         for entry, value in rows:
             shown = "–" if value is None else wording.number(value)
             table.add_row(entry.tensor.name, shown, wording.bar((value or 0.0) / most, 24))
-        self.query_one("#bars-note", Static).update(f"{BARS[self._bars]} · b: another quantity")
+        self._note_bars(f"{BARS[self._bars]} · b: another quantity")
 
     # Actions
 
@@ -625,7 +627,7 @@ class WeightsScreen(Place):
         given_up = self.workers.cancel_group(self, "tensor")
         if given_up and self.query_one("#weights-tabs", TabbedContent).active == "tab-numbers":
             text = "Given up. Choose the tensor again to measure it."
-            self.query_one("#tensor-statistics", Static).update(text)
+            self.tell("#tensor-statistics", Text(text))
 
     def action_identify(self) -> None:
         if self.path is not None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from rich.segment import Segment
@@ -57,6 +57,25 @@ class _Frame:
     ticks: list[tuple[int, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Picture:
+    """The curves as they stand until others are drawn or the box changes, without the cursor.
+
+    Attributes:
+        frame: The box.
+        owner: For each cell, the index of its curve, or -1.
+        lines: The characters of each row.
+        styles: The style of each curve.
+        axis: The lines below.
+    """
+
+    frame: _Frame
+    owner: np.ndarray
+    lines: list[str]
+    styles: list[Style]
+    axis: list[Strip]
+
+
 def ticks(low: float, high: float, intervals: int) -> list[float]:
     """Round numbers between two values, about `intervals` apart or fewer.
 
@@ -84,8 +103,8 @@ def columns_of(
     straight lines.
     """
     lowest, highest = np.full(width, np.nan), np.full(width, np.nan)
-    keep = np.isfinite(series.y) & np.isfinite(series.x)
-    x, y = series.x[keep], series.y[keep]
+    known = _known(series)
+    x, y = known.x, known.y
     if not len(x):
         return lowest, highest
     column = np.clip((x - x_low) / (x_high - x_low) * (width - 1), 0, width - 1)
@@ -99,6 +118,12 @@ def columns_of(
     lowest[cells] = np.fmin(lowest[cells], np.minimum.reduceat(y, starts))
     highest[cells] = np.fmax(highest[cells], np.maximum.reduceat(y, starts))
     return lowest, highest
+
+
+def _known(series: Series) -> Series:
+    """The points of a curve that have a place and a value."""
+    keep = np.isfinite(series.y) & np.isfinite(series.x)
+    return series if keep.all() else replace(series, x=series.x[keep], y=series.y[keep])
 
 
 class Chart(Widget, can_focus=True):
@@ -132,8 +157,9 @@ class Chart(Widget, can_focus=True):
         self.tells_last = tells_last
         self.log_y = False
         self._series: list[Series] = []
+        self._places: np.ndarray | None = None
+        self._picture: _Picture | None = None
         self._canvas: list[Strip] | None = None
-        self._frame: _Frame | None = None
 
     def draw(
         self,
@@ -144,11 +170,12 @@ class Chart(Widget, can_focus=True):
         x_format: Callable[[float], str] | None = None,
     ) -> None:
         """Show these curves instead of the ones before."""
-        self._series = list(series)
+        self._series = [known for one in series if len((known := _known(one)).y)]
+        self._places = None
         self.log_y = log_y
         self.chart_title = self.chart_title if title is None else title
         self.x_format = x_format or self.x_format
-        self._canvas = None
+        self._picture = self._canvas = None
         self.refresh()
 
     def action_cursor_left(self) -> None:
@@ -169,10 +196,10 @@ class Chart(Widget, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        self._canvas = None
+        self._picture = self._canvas = None
 
     def notify_style_update(self) -> None:
-        self._canvas = None
+        self._picture = self._canvas = None
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
@@ -183,38 +210,39 @@ class Chart(Widget, can_focus=True):
         return lines[y] if y < len(lines) else Strip.blank(self.size.width, self.rich_style)
 
     def _move_cursor(self, direction: int) -> None:
-        points = [s.x[np.isfinite(s.y)] for s in self._series]
-        known = np.unique(np.concatenate(points)) if points else np.array([])
-        if not len(known):
+        if not self._series:
             return
+        if self._places is None:
+            self._places = np.unique(np.concatenate([series.x for series in self._series]))
+        places = self._places
         if self.cursor is None:
-            self.cursor = float(known[-1] if direction < 0 else known[0])
+            self.cursor = float(places[-1] if direction < 0 else places[0])
             return
-        stride = max(1, len(known) // max(1, self.size.width))
-        index = int(np.searchsorted(known, self.cursor)) + direction * stride
-        self.cursor = float(known[max(0, min(len(known) - 1, index))])
+        stride = max(1, len(places) // max(1, self.size.width))
+        index = int(np.searchsorted(places, self.cursor)) + direction * stride
+        self.cursor = float(places[max(0, min(len(places) - 1, index))])
 
     def _cursor_to_cell(self, event: Click | MouseMove) -> None:
-        frame, place = self._frame, event.get_content_offset(self)
-        if frame is None or frame.width < 2 or place is None:
+        place = event.get_content_offset(self)
+        if self._picture is None or place is None:
             return
+        frame = self._picture.frame
         share = max(0.0, min(1.0, (place.x - frame.left) / (frame.width - 1)))
         self.cursor = frame.x_low + share * (frame.x_high - frame.x_low)
 
     def _paint(self) -> list[Strip]:
         width, height = self.size
         base = self.rich_style
-        shown = [s for s in self._series if np.isfinite(s.y).any()]
         if width < 16 or height < 4:
             return []
-        if not shown:
+        if not self._series:
             heading = Strip([Segment(self.chart_title[:width], base + Style(bold=True))])
             return [heading.adjust_cell_length(width, base), self._line(self.empty, width, base)]
-        legend = self._legend(shown, width, base)
-        frame = self._measure(shown, width, height, len(legend))
-        self._frame = frame
-        picture = self._picture(shown, frame, base)
-        return [*legend, *picture, *self._x_axis(frame, width, base)]
+        legend = self._legend(self._series, width, base)
+        if self._picture is None or self._picture.frame.top != len(legend):
+            self._picture = self._drawn(self._series, len(legend), base)
+        picture = self._picture
+        return [*legend, *self._rows(picture, base), *picture.axis]
 
     def _line(self, text: str, width: int, style: Style) -> Strip:
         return Strip([Segment(text, style + Style(dim=True))]).adjust_cell_length(width, style)
@@ -249,20 +277,18 @@ class Chart(Widget, can_focus=True):
         return [Strip(line).adjust_cell_length(width, base) for line in lines]
 
     def _reading(self, series: Series) -> str:
-        finite = np.flatnonzero(np.isfinite(series.y))
-        if self.cursor is None and not self.tells_last:
-            return ""
         if self.cursor is None:
-            return wording.number(float(series.y[finite[-1]]))
-        nearest = finite[np.abs(series.x[finite] - self.cursor).argmin()]
+            return wording.number(float(series.y[-1])) if self.tells_last else ""
+        nearest = np.abs(series.x - self.cursor).argmin()
         return wording.number(float(series.y[nearest]))
 
     def _measure(self, shown: list[Series], width: int, height: int, top: int) -> _Frame:
         values = [self._scaled(s.y) for s in shown]
         finite = np.concatenate([v[np.isfinite(v)] for v in values])
         y_low, y_high = _widen(*_extent(finite, any(s.filled for s in shown)))
-        places = np.concatenate([s.x[np.isfinite(s.y)] for s in shown])
-        x_low, x_high = _widen(float(places.min()), float(places.max()))
+        x_low = min(float(s.x.min()) for s in shown)
+        x_high = max(float(s.x.max()) for s in shown)
+        x_low, x_high = _widen(x_low, x_high)
         rows = max(1, height - top - 2)
         few = max(2, min(6, rows // 3))
         marks = next(
@@ -283,7 +309,8 @@ class Chart(Widget, can_focus=True):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(y > 0, np.log10(np.where(y > 0, y, 1)), np.nan)
 
-    def _picture(self, shown: list[Series], frame: _Frame, base: Style) -> list[Strip]:
+    def _drawn(self, shown: list[Series], top: int, base: Style) -> _Picture:
+        frame = self._measure(shown, *self.size, top)
         across, down = (1, 1) if self._plain else (2, 4)
         owner = np.full((frame.height, frame.width), -1, dtype=int)
         dots = np.zeros((frame.height, frame.width), dtype=np.uint16)
@@ -294,39 +321,46 @@ class Chart(Widget, can_focus=True):
             if not self._plain:
                 bits = _BRAILLE_BITS[None, :, None, :]
                 dots |= (cells * bits).sum(axis=(1, 3)).astype(np.uint16)
-        cursor = self._cursor_cell(frame)
-        labels = dict(frame.ticks)
+        if self._plain:
+            marks = "".join(self._mark(series)[0] for series in shown) + " "
+            lines = ["".join(marks[index] for index in row) for row in owner]
+        else:
+            codes = np.where(owner >= 0, 0x2800 + dots, ord(" "))
+            lines = ["".join(map(chr, row)) for row in codes.tolist()]
         styles = [base + self._style(series) for series in shown]
-        marks = "".join(self._mark(series)[0] for series in shown) + " "
+        return _Picture(frame, owner, lines, styles, self._x_axis(frame, self.size.width, base))
+
+    def _rows(self, picture: _Picture, base: Style) -> list[Strip]:
+        frame, cursor = picture.frame, self._cursor_cell(picture.frame)
+        labels = dict(frame.ticks)
         strips = []
-        for row in range(frame.height):
-            if self._plain:
-                text = "".join(marks[index] for index in owner[row])
-            else:
-                text = "".join(map(chr, np.where(owner[row] >= 0, 0x2800 + dots[row], ord(" "))))
+        for row, text in enumerate(picture.lines):
             edge = f"{labels.get(row, ''):>{frame.left - 1}}{'┤' if row in labels else '│'}"
-            strips.append(_row(edge, text, owner[row], styles, cursor, base))
+            strips.append(_row(edge, text, picture.owner[row], picture.styles, cursor, base))
         return strips
 
     def _raster(self, series: Series, frame: _Frame, across: int, down: int) -> np.ndarray:
         width, height = frame.width * across, frame.height * down
-        scaled = Series(series.name, series.x, self._scaled(series.y))
+        scaled = replace(series, y=self._scaled(series.y))
         lowest, highest = columns_of(scaled, width, frame.x_low, frame.x_high)
         span = frame.y_high - frame.y_low
         mask = np.zeros((height, width), dtype=bool)
-        with np.errstate(invalid="ignore"):
-            top = np.round((frame.y_high - highest) / span * (height - 1))
-            bottom = np.round((frame.y_high - lowest) / span * (height - 1))
-        before: tuple[int, int] | None = None
-        for column in np.flatnonzero(np.isfinite(top)):
-            first, last = int(top[column]), int(bottom[column])
-            reach = _joined((first, last), before)
-            before = (first, last)
-            if series.filled:
-                reach = (reach[0], height - 1)
-            if series.dashed and column % (6 * across) >= 3 * across:
-                continue
-            mask[max(0, reach[0]) : reach[1] + 1, column] = True
+        columns = np.flatnonzero(np.isfinite(highest))
+        if not len(columns):
+            return mask
+        first = np.round((frame.y_high - highest[columns]) / span * (height - 1)).astype(int)
+        last = np.round((frame.y_high - lowest[columns]) / span * (height - 1)).astype(int)
+        # Each column reaches up or down to the one before, so that a curve has no gaps.
+        first[1:], last[1:] = (
+            np.minimum(first[1:], last[:-1] + 1),
+            np.maximum(last[1:], first[:-1] - 1),
+        )
+        if series.filled:
+            last[:] = height - 1
+        rows = np.arange(height)[:, None]
+        mask[:, columns] = (rows >= first) & (rows <= last)
+        if series.dashed:
+            mask[:, np.arange(width) % (6 * across) >= 3 * across] = False
         return mask
 
     def _cursor_cell(self, frame: _Frame) -> int | None:
@@ -388,14 +422,3 @@ def _widen(low: float, high: float) -> tuple[float, float]:
         return low, high
     pad = abs(low) * 0.05 or 0.5
     return low - pad, high + pad
-
-
-def _joined(now: tuple[int, int], before: tuple[int, int] | None) -> tuple[int, int]:
-    if before is None:
-        return now
-    first, last = now
-    if first > before[1] + 1:
-        first = before[1] + 1
-    if last < before[0] - 1:
-        last = before[0] - 1
-    return first, last
