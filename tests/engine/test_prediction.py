@@ -49,7 +49,9 @@ def test_feature_maps_are_those_of_the_stages(engine, run, images):
 
 
 def test_evaluation_comes_with_a_confusion_matrix(engine, run):
-    report = engine.ask("evaluate", model=str(run.path))
+    message, progress = engine.answer(engine.send("evaluate", model=str(run.path)))
+    report = message["result"]
+    assert progress[-1] == {"done": report["images"], "total": report["images"]}
     assert np.sum(report["confusion"]) == report["images"]
     assert 0 <= report["metrics"]["accuracy"] <= 1
 

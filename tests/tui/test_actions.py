@@ -11,6 +11,7 @@ from textual.binding import Binding
 from textual.command import CommandPalette
 
 from cnnblocks_tui.actions import ACTIONS, SCOPES, actions, bindings
+from cnnblocks_tui.screens.dialogs import Confirm
 from cnnblocks_tui.settings import keymap_template, load_settings
 
 OWNERS = {
@@ -27,6 +28,10 @@ OWNERS = {
         "cnnblocks_tui.screens.diff:DiffScreen",
         "cnnblocks_tui.screens.predict:PredictScreen",
     ],
+    "dialog": ["cnnblocks_tui.screens.dialogs:Dialog"],
+    "confirm": ["cnnblocks_tui.screens.dialogs:Confirm"],
+    "browse": ["cnnblocks_tui.screens.browse:Browse"],
+    "pick": ["cnnblocks_tui.widgets.pick:Pick"],
     "networks": ["cnnblocks_tui.screens.networks:NetworksScreen"],
     "new_run": ["cnnblocks_tui.screens.new_run:NewRunScreen"],
     "runs": ["cnnblocks_tui.screens.runs:RunsScreen"],
@@ -153,6 +158,30 @@ async def test_help_lists_the_keys_of_screen_widget_and_program(open_app, wait_f
             await wait_for(pilot, action.help)
         await pilot.press("escape")
         await wait_for(pilot, lambda: app.screen.NAME == "runs")
+
+
+async def test_a_question_has_help_of_its_own(open_app, wait_for, new_run, train):
+    train(new_run())
+    async with open_app((120, 60)) as (app, pilot):
+        await wait_for(pilot, "finished")
+        await pilot.press("d")
+        await wait_for(pilot, "Delete")
+        await pilot.press("question_mark")
+        await wait_for(pilot, "Yes or no")
+        for action in (*actions("confirm"), *actions("dialog")):
+            await wait_for(pilot, action.help)
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: app.screen.NAME == "runs")
+
+
+async def test_the_mouse_reaches_every_action_by_the_name_on_top(open_app, wait_for):
+    async with open_app((120, 90)) as (app, pilot):
+        await pilot.click("TopBar", offset=(3, 0))
+        await wait_for(pilot, lambda: isinstance(app.screen, CommandPalette))
+        for action in actions("runs"):
+            await wait_for(pilot, action.help)
 
 
 async def test_the_palette_offers_and_runs_the_screens_actions(open_app, wait_for, press_text):

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import cnnblocks_tui.app
 import cnnblocks_tui.settings  # noqa: F401 - imported before their folder is locked
+from cnnblocks.paths import PathError
 from cnnblocks_tui.command import cnnblocks_tui as command
 from cnnblocks_tui.opening import OpeningError, kind_of, weight_files
 
@@ -57,7 +58,7 @@ def test_a_weight_file_beside_a_locked_directory_is_found(locked):
 
 
 def test_a_user_that_is_not_here_is_said_so():
-    with pytest.raises(OpeningError, match="no user here"):
+    with pytest.raises(PathError, match="no user here"):
         kind_of(Path("~nobody-here/model.h5"))
 
 

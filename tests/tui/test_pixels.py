@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from textual.app import App
 
-from cnnblocks_tui.widgets.pixels import Pixels, _reduced, _Window
+from cnnblocks_tui.widgets.pixels import Pixels
 
 
 class Shown(App[None]):
+    ascii_only = False
+
     def compose(self):
         yield Pixels(id="pixels")
 
@@ -38,7 +40,37 @@ async def test_the_cursor_moves_over_a_picture_that_is_kept(whole):
         assert pixels._picture is not kept
 
 
-def test_reducing_keeps_the_largest_magnitude_and_passes_over_nan():
-    values = np.array([[1.0, -3.0, np.nan, np.nan, 5.0], [2.0, 0.0, np.nan, np.nan, np.nan]])
-    reduced = _reduced(values, _Window(0, 0, step=2), 10, 10)
-    np.testing.assert_array_equal(reduced, [[-3.0, np.nan, 5.0]])
+async def test_reducing_keeps_the_largest_magnitude_and_passes_over_nan():
+    values = np.zeros((68, 80))
+    values[7, 9] = -8.0
+    values[8:12, :] = np.nan
+    values[10, 1] = 0.0
+    app = Shown()
+    app.ascii_only = True
+    async with app.run_test(size=(40, 18)) as pilot:
+        pixels = app.query_one(Pixels)
+        pixels.show(values, whole=True)
+        await pilot.pause()
+        lines = text_of(pixels)
+    # Four by four values a letter, two cells wide: " " for the least, "@" for the greatest.
+    assert lines[0] == "[]" + "@@" * 19
+    assert lines[1] == "@@@@  " + "@@" * 17
+    assert lines[2] == "@@" + "  " * 19
+    assert lines[3] == "@@" * 20
+
+
+async def test_a_double_click_shows_all_of_it_and_goes_back():
+    app = Shown()
+    async with app.run_test(size=(40, 18)) as pilot:
+        pixels = app.query_one(Pixels)
+        pixels.show(np.arange(300.0 * 200).reshape(300, 200))
+        await pilot.pause()
+        near = text_of(pixels)[-1]
+        await pilot.click(Pixels, offset=(39, 5))
+        assert "[10, 39]" in text_of(pixels)[-1] != near
+        await pilot.double_click(Pixels, offset=(0, 0))
+        await pilot.click(Pixels, offset=(16, 0))
+        assert "[0, 144]" in text_of(pixels)[-1]
+        await pilot.double_click(Pixels, offset=(0, 0))
+        await pilot.click(Pixels, offset=(39, 0))
+        assert "[0, 39]" in text_of(pixels)[-1]

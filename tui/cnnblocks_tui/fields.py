@@ -4,8 +4,9 @@ import ast
 import json
 from dataclasses import dataclass
 from math import inf, isfinite
-from pathlib import Path
 from typing import Any
+
+from cnnblocks.paths import expanded
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "recipe": ("default", "original", "speedrun"),
@@ -129,10 +130,10 @@ def _number(text: str, kind: Any, holds: Any, expected: str) -> Any:
 
 def _file(text: str) -> str:
     try:
-        path = Path(text).expanduser()
+        path = expanded(text)
         if path.exists():
             return str(path)
-    except (RuntimeError, ValueError, OSError):
+    except (ValueError, OSError):
         pass  # A user, or a name, that there cannot be.
     raise FieldError("expected a file that is there, or none")
 

@@ -4,24 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cnnblocks.errors import CnnblocksError
+from cnnblocks.paths import expanded
 
 WEIGHT_SUFFIXES = (".h5", ".hdf5", ".keras", ".txt", ".weights.json", ".ckpt", ".index", ".npz")
 
 
 class OpeningError(CnnblocksError, ValueError):
     """A path that no screen can show."""
-
-
-def expanded(path: str | Path) -> Path:
-    """A path with the home directory in place of `~` or `~user`.
-
-    Raises:
-        OpeningError: There is no such user.
-    """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise OpeningError(f"{path} begins with the name of no user here.") from error
 
 
 def holds(path: Path, test: Callable[[Path], bool]) -> bool:

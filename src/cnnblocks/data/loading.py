@@ -11,6 +11,7 @@ from cnnblocks.data.dataset import Dataset, Split
 from cnnblocks.data.errors import DataError
 from cnnblocks.data.source import Part, Source
 from cnnblocks.data.splits import spread, stratified, tail
+from cnnblocks.paths import expanded
 
 Validation = Literal["holdout", "tail", "test", "none"]
 OnCorrupt = Literal["error", "skip"]
@@ -129,7 +130,7 @@ def _find(source: str | Path, on_corrupt: OnCorrupt, memory: int | None) -> Sour
         return digits.read()
     if source in keras_datasets.DOWNLOADS:
         return keras_datasets.read(str(source))
-    path = Path(source).expanduser().absolute()
+    path = expanded(source).absolute()
     if path.is_dir():
         return idx.read(path, memory) if idx.find(path) else folder.read(path, on_corrupt)
     if not path.exists():

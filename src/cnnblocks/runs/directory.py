@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from cnnblocks.paths import expanded
 from cnnblocks.runs import control, launch, places
 from cnnblocks.runs.checkpoints import Checkpoint, list_checkpoints
 from cnnblocks.runs.errors import RunBusyError, RunError, RunNotFoundError
@@ -258,7 +259,7 @@ def resolve(reference: str | os.PathLike, runs_dir: str | os.PathLike | None = N
     if not name:
         raise RunNotFoundError("Name a run: its id, the beginning of one, a path, or last.")
     if isinstance(reference, Path) or os.sep in name or name.startswith((".", "~")):
-        return _resolve_path(Path(name).expanduser())
+        return _resolve_path(expanded(name))
     root = places.runs_directory(runs_dir)
     runs = places.runs_in(root)
     if name == "last":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
+from cnnblocks.paths import expanded
 from cnnblocks.runs.errors import RunError
 from cnnblocks.runs.events import EventTail, EventWriter
 
@@ -14,7 +15,7 @@ CONFIG = "config.json"
 
 def runs_directory(runs_dir: str | os.PathLike | None = None) -> Path:
     """The directory that holds runs: `runs_dir`, else `$CNNBLOCKS_RUNS_DIR`, else `./runs`."""
-    return Path(runs_dir or os.environ.get("CNNBLOCKS_RUNS_DIR") or "runs").expanduser().absolute()
+    return expanded(runs_dir or os.environ.get("CNNBLOCKS_RUNS_DIR") or "runs").absolute()
 
 
 def user_directories() -> dict[str, Path]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnblocks.data import Batches, Dataset, Split
 from cnnblocks.data import load as load_data
+from cnnblocks.paths import expanded
 from cnnblocks.runs import SCHEMA, EventWriter, write_json
 from cnnblocks.training.config import TrainingConfig
 from cnnblocks.training.errors import TrainingError
@@ -318,7 +319,7 @@ def _dataset(trained: TrainedModel, data: str | os.PathLike | None) -> Dataset:
 
 def _location(data: str | os.PathLike) -> str:
     """What a run that was trained on `data` has for its source."""
-    path = Path(data).expanduser()
+    path = expanded(data)
     return str(path.absolute()) if path.exists() else str(data)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cnnblocks.paths import expanded
 from cnnblocks.weights.errors import WeightFileError, reading
 from cnnblocks.weights.formats import archive, checkpoint, keras3, legacy, text, tree
 from cnnblocks.weights.hdf5 import Hdf5File
@@ -34,7 +35,7 @@ def open(path: str | Path) -> WeightTable:
         >>> with weights.open("model.h5") as table:
         ...     print(table.format, table.totals.parameters)
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     with reading(path):
         return _open(path)
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cnnblocks.errors import CnnblocksError
+from cnnblocks.paths import expanded
 from cnnblocks.weights.formats.checkpoint import find_prefix
 from cnnblocks.weights.naming import natural
 from cnnblocks.weights.table import Tensor
@@ -86,7 +87,7 @@ def expand(places: Iterable[str]) -> list[Path]:
     Raises:
         SelectionError: a pattern or a directory holds none.
     """
-    return [file for place in places for file in _files(Path(place).expanduser(), place)]
+    return [file for place in places for file in _files(expanded(place), place)]
 
 
 def _files(path: Path, place: str) -> list[Path]:

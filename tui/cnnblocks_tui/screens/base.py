@@ -39,8 +39,8 @@ class TopBar(Static):
     def render(self) -> Text:
         """Textual's hook."""
         app: Any = self.app
-        text = Text(" cnnblocks ", style="bold")
-        self._spans = []
+        text = Text(" ≡ cnnblocks ", style="bold")
+        self._spans = [(0, len(text), "palette")]
         for number, (mode, label) in enumerate(PLACES, start=1):
             start = len(text)
             chosen = mode == app.current_mode

@@ -6,18 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
+from cnnblocks.paths import PathError, expanded
 from cnnblocks_tui import wording
-from cnnblocks_tui.opening import OpeningError, expanded, holds
+from cnnblocks_tui.actions import bindings
+from cnnblocks_tui.opening import holds
 from cnnblocks_tui.screens.dialogs import Dialog
 from cnnblocks_tui.widgets.lists import Choices
 
@@ -57,8 +58,6 @@ def _entry(item: os.DirEntry[str]) -> Entry | None:
 class Entries(Choices):
     """The entries of a folder: left goes up, right goes in."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("backspace", "go_left", show=False)]
-
     class Up(Message):
         """The folder above is wanted."""
 
@@ -82,7 +81,8 @@ class Browse(Dialog[Path]):
         "Files and folders. Enter opens a folder or takes a file, left goes up, a full stop shows "
         "hidden ones. Tab goes to the path, where typing narrows the list and enter takes it."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("full_stop", "hidden", show=False)]
+    BINDINGS = bindings("browse")
+    NAME = "browse"
 
     def __init__(self, question: str, start: Path, folders: bool = False) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class Browse(Dialog[Path]):
     def on_input_changed(self, event: Input.Changed) -> None:
         try:
             folder, prefix = _parted(event.value)
-        except OpeningError as error:
+        except PathError as error:
             self._say(str(error), wrong=True)
             return
         if folder == self.folder:
@@ -189,7 +189,7 @@ class Browse(Dialog[Path]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         try:
             path = expanded(event.value).absolute()
-        except OpeningError as error:
+        except PathError as error:
             self._say(str(error), wrong=True)
             return
         if self.folders and holds(path, Path.is_dir):
@@ -200,6 +200,9 @@ class Browse(Dialog[Path]):
             self._take(path)
 
     def on_entries_up(self) -> None:
+        self.action_go_up()
+
+    def action_go_up(self) -> None:
         self._go(self.folder.parent)
 
     def action_hidden(self) -> None:
@@ -211,7 +214,7 @@ def _parted(typed: str) -> tuple[Path, str]:
     """The folder of a typed path, and the beginning of a name in it.
 
     Raises:
-        OpeningError: It begins with `~user`, and there is no such user.
+        PathError: It begins with `~user`, and there is no such user.
     """
     folder, separator, prefix = typed.rpartition(os.sep)
     return expanded(folder + separator).absolute(), prefix

@@ -1,16 +1,16 @@
 """Small questions: yes or no, a line of text, one of several."""
 
 from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList, SelectionList
 from textual.widgets.option_list import Option
 
+from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.widgets.lists import Choices
 
 Answer = TypeVar("Answer")
@@ -19,10 +19,15 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer]):
     """A question over the screen; escape takes it away without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", show=False)]
+    BINDINGS = bindings("dialog")
+    NAME: ClassVar[str] = "dialog"
+    app: Any
 
     def action_give_up(self) -> None:
         self.dismiss(None)
+
+    def action_help(self) -> None:
+        self.app.action_help()
 
 
 class Confirm(Dialog[bool]):
@@ -34,7 +39,8 @@ class Confirm(Dialog[bool]):
     """
 
     HELP = "A question. Tab moves between the answers, enter takes one, escape says no."
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "yes", show=False)]
+    BINDINGS = bindings("confirm")
+    NAME = "confirm"
 
     def __init__(self, question: str, yes: str = "Yes") -> None:
         super().__init__()

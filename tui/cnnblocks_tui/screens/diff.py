@@ -15,9 +15,9 @@ from textual.containers import Container, Vertical
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
 from cnnblocks.errors import CnnblocksError
+from cnnblocks.paths import PathError, expanded
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
-from cnnblocks_tui.opening import OpeningError, expanded
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.dialogs import Ask
 from cnnblocks_tui.screens.run import step_tab
@@ -407,7 +407,7 @@ class DiffScreen(Place):
             try:
                 path = expanded(answer)
                 path.write_text(json.dumps(found.to_json(), indent=1) + "\n")
-            except OpeningError as error:
+            except PathError as error:
                 self.notify(str(error), severity="error")
             except OSError as error:
                 text = f"{path} cannot be written: {error.strerror}"

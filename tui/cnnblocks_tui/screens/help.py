@@ -27,6 +27,7 @@ class HelpScreen(Dialog[None]):
     }
     """
     HELP = "This help. Escape closes it."
+    NAME = "help"
 
     def __init__(self, about: Screen[Any]) -> None:
         super().__init__()
@@ -60,8 +61,9 @@ class HelpScreen(Dialog[None]):
         focused = self.about.focused
         ids = [b.id for _, b in focused._bindings if b.id] if focused is not None else []
         own += [name.split(".")[0] for name in ids]
-        tabbed = ["tabs"] if self.about.query("TabbedContent") else []
-        return [scope for scope in dict.fromkeys([*own, *tabbed, "app"]) if scope in SCOPES]
+        own += ["tabs"] if self.about.query("TabbedContent") else []
+        own += ["dialog"] if self.about.is_modal else ["app"]
+        return [scope for scope in dict.fromkeys(own) if scope in SCOPES]
 
     def _keys(self, scope: str) -> Grid:
         table = Grid.grid(padding=(0, 2, 0, 0))

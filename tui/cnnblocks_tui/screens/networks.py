@@ -11,9 +11,9 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input, Label, Static, TabbedContent, TabPane, Tree
 
 from cnnblocks.errors import CnnblocksError
+from cnnblocks.paths import PathError, expanded
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
-from cnnblocks_tui.opening import OpeningError, expanded
 from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.dialogs import Ask, Choose, ChooseSeveral
 from cnnblocks_tui.screens.run import step_tab
@@ -309,7 +309,7 @@ def write_table(screen: Place, rows: Sequence[Facts], name: str) -> None:
         try:
             path = expanded(answer)
             path.write_text(as_csv(rows) if path.suffix == ".csv" else as_markdown(rows))
-        except OpeningError as error:
+        except PathError as error:
             screen.notify(str(error), severity="error")
         except OSError as error:
             screen.notify(f"{path} cannot be written: {error.strerror}", severity="error")

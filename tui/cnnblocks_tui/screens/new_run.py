@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input, Label, Static
 
 from cnnblocks.errors import CnnblocksError
+from cnnblocks.paths import PathError, expanded
 from cnnblocks.runs import RunDirectory
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
@@ -500,8 +501,8 @@ class NewRunScreen(Place):
     def _nearby(self, name: str) -> Path:
         """The folder that a field's path names, or the working directory."""
         try:
-            path = Path(self._text(name)).expanduser()
-        except RuntimeError:  # ~ and a name that no user has
+            path = expanded(self._text(name))
+        except PathError:
             return Path.cwd()
         return path if path.is_absolute() else Path.cwd()
 

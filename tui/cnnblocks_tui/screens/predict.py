@@ -206,7 +206,11 @@ class PredictScreen(Place):
         show_tab(self.query_one("#predict-tabs", TabbedContent), "tab-maps")
 
     def action_open(self) -> None:
-        runs = [run for run in self.app.known_runs() if run.epoch]
+        self.in_background(self._ask_model, group="ask model")
+
+    async def _ask_model(self) -> None:
+        known = await asyncio.to_thread(self.app.known_runs)
+        runs = [run for run in known if run.epoch]
         options = [(str(run.path), f"{run.id}  {run.state}") for run in runs][:50]
         options.append(("", "a model file …"))
 

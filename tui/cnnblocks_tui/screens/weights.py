@@ -14,12 +14,12 @@ from textual.widgets import Input, OptionList, Static, TabbedContent, TabPane, T
 from textual.widgets.option_list import Option
 
 from cnnblocks.errors import CnnblocksError
+from cnnblocks.paths import expanded
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.opening import (
     OpeningError,
     checkpoint_prefix,
-    expanded,
     holds,
     kind_of,
     newest,

@@ -17,7 +17,7 @@ from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.themes import series_color
 
 _BRAILLE_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint16)
-_LETTERS = "*o+x#@%&"
+_LETTERS = "*o+x#@%&AaBbCcDd"
 
 
 @dataclass(frozen=True)

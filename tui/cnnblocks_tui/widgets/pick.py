@@ -1,13 +1,12 @@
 """One of several values in one line."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 
+from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.screens.dialogs import Choose
 
 
@@ -22,11 +21,7 @@ class Pick(Widget, can_focus=True):
     """
 
     HELP = "One of several values. Left and right go through them, enter lists them."
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "step(-1)", show=False),
-        Binding("right,l,space", "step(1)", show=False),
-        Binding("enter", "list", show=False),
-    ]
+    BINDINGS = bindings("pick")
     DEFAULT_CSS = """
     Pick { height: 1; width: 1fr; padding: 0 1; background: $surface; }
     Pick:focus { background: $boost; text-style: bold; }
@@ -69,7 +64,13 @@ class Pick(Widget, can_focus=True):
         text = next((text for value, text in self.options if value == self.value), self.value)
         return Text.assemble(("‹ ", "dim"), text, (" ›", "dim"))
 
-    def action_step(self, step: int) -> None:
+    def action_previous(self) -> None:
+        self._step(-1)
+
+    def action_next(self) -> None:
+        self._step(1)
+
+    def _step(self, step: int) -> None:
         values = [value for value, _ in self.options]
         if values:
             place = values.index(self.value) if self.value in values else -step

@@ -116,7 +116,7 @@ class Pixels(Widget, can_focus=True):
     BINDINGS = bindings("pixels")
     HELP = (
         "An array or a picture. The arrows (or hjkl, or a click) move a cursor that reads the "
-        "values; z shows all of it, reduced."
+        "values; z, or a double click, shows all of it, reduced."
     )
     DEFAULT_CSS = """
     Pixels { height: 1fr; min-height: 3; background: transparent; }
@@ -214,6 +214,8 @@ class Pixels(Widget, can_focus=True):
             window.top + max(0, line) * down // window.size * window.step,
             window.left + place.x // across // window.size * window.step,
         )
+        if event.chain == 2:
+            self.action_zoom()
 
     def on_resize(self) -> None:
         self._canvas = None
