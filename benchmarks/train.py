@@ -213,17 +213,24 @@ def main():
             row += [ours / same, ours / best, f"{share:.0%}", run["first_step"]]
             row += [plain["first_step"], run["peak"], plain["peak"], chosen(run["tuning"])]
             rows.append(row)
-            print(*row, file=sys.stderr, flush=True)
+            # After each row, so that a run that is stopped keeps what it measured.
+            name = "train-short" if options.short else "train"
+            report.write(name, "Training speed", body(rows, peak), show=False)
+    print(body(rows, peak))
+
+
+def body(rows, peak):
+    """The result in Markdown."""
     headers = ["network", "batch", "backend", "cnnblocks images/s", "plain fit, same backend"]
     headers += ["tf_keras", "best plain", "ours / same backend", "ours / best plain"]
     headers += ["share of matrix peak", "ours: s to first step", "plain: s to first step"]
     headers += ["ours: MiB at most", "plain: MiB at most", "chosen by tuning"]
+    text = report.table(headers, rows)
+    text += f"\n\nA float32 matrix product reaches {peak / 1e9:,.0f} GFLOP/s here."
     ratios = [row[7] for row in rows if row[2] == "tensorflow"]
-    body = report.table(headers, rows)
-    body += f"\n\nA float32 matrix product reaches {peak / 1e9:,.0f} GFLOP/s here."
     if ratios:
-        body += f" Geometric mean on TensorFlow: {statistics.geometric_mean(ratios):.2f}."
-    report.write("train-short" if options.short else "train", "Training speed", body)
+        text += f" Geometric mean on TensorFlow: {statistics.geometric_mean(ratios):.2f}."
+    return text
 
 
 if __name__ == "__main__":

@@ -375,7 +375,7 @@ def _seed_torch(*origin: int) -> None:
 
     seed = int(np.random.SeedSequence(origin).generate_state(1)[0])
     # `torch.manual_seed` writes down where it was called from, for devices that are not in use:
-    # a tenth of a small network's step.
+    # a twentieth of a small network's step.
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(seed)
