@@ -1,4 +1,4 @@
-"""Every screen that needs no Keras, as text, at three sizes, without colour and in ASCII.
+"""Every screen as text, at three sizes, without colour and in ASCII.
 
 The committed texts are under tests/golden/tui. After a change that is meant, look at the new ones:
 CNNBLOCKS_UPDATE_SCREENS=1 pytest tests/tui/test_screens.py, then git diff.
@@ -7,6 +7,7 @@ CNNBLOCKS_UPDATE_SCREENS=1 pytest tests/tui/test_screens.py, then git diff.
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,14 @@ LOOKS = {
     "ascii": {"size": (80, 24), "ascii": True},
 }
 MOMENT = 1_800_000_000.0
+LONG = 180.0
+
+
+@pytest.fixture
+def runs_dir():
+    # Short, so that a command that names it takes as many lines wherever the tests run.
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "runs"
 
 
 @pytest.fixture
@@ -84,11 +93,27 @@ async def show_predict(app, pilot, wait_for):
     await wait_for(pilot, "[0, 0] = 0, 0, 0")
 
 
+async def show_networks(app, pilot, wait_for):
+    await pilot.press("1")
+    await wait_for(pilot, "46,764,746 parameters", LONG)
+    await wait_for(pilot, "stage2_pool")
+
+
+async def show_new_run(app, pilot, wait_for):
+    app.show_new_run(network="lenet5", data="digits")
+    await wait_for(pilot, "ctrl+s starts it", LONG)
+    await wait_for(pilot, "steps an epoch")
+
+
 SCENES = {
     name.removeprefix("show_"): scene
     for name, scene in list(globals().items())
     if name.startswith("show_")
 }
+NEED_KERAS = ("networks", "new_run")
+SCENE_PARAMETERS = [
+    pytest.param(name, marks=pytest.mark.slow if name in NEED_KERAS else ()) for name in SCENES
+]
 
 
 def settled(lines, root):
@@ -96,18 +121,19 @@ def settled(lines, root):
     return re.sub(re.escape(str(root)) + r"\S*", "ROOT", text)
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("scene", SCENE_PARAMETERS)
 @pytest.mark.parametrize("look", LOOKS)
 async def test_a_screen_looks_as_it_did(
-    look, scene, still_run, open_app, wait_for, lines_of, tmp_path, monkeypatch
+    look, scene, still_run, runs_dir, open_app, wait_for, lines_of, monkeypatch, engine_cache
 ):
+    monkeypatch.chdir(runs_dir.parent)
     if look == "no-color":
         monkeypatch.setenv("NO_COLOR", "1")
     async with open_app(**LOOKS[look]) as (app, pilot):
         await SCENES[scene](app, pilot, wait_for)
         await pilot.pause(0.6)
         await pilot.pause()
-        shown = settled(lines_of(app), tmp_path)
+        shown = settled(lines_of(app), runs_dir.parent)
         if look == "ascii":
             assert shown.isascii()
     golden = GOLDEN / f"{scene}-{look}.txt"
