@@ -98,7 +98,7 @@ async def test_a_resumed_run_shows_that_it_went_on(open_app, wait_for, new_run, 
         await wait_for(pilot, lambda: run.status.epoch == 4)
         await wait_for(pilot, "epoch 4/4")
         curve = app.screen.feed.curves[("loss", "epoch")]
-        await wait_for(pilot, lambda: list(curve.steps) == [1, 2, 3, 4])
+        await wait_for(pilot, lambda: list(curve.epochs) == [1, 2, 3, 4])
 
 
 async def test_a_live_run_that_went_on_says_so(open_app, wait_for, new_run, train, train_aside):
@@ -132,6 +132,8 @@ async def test_smoothing_axes_and_scale_change_the_picture(open_app, wait_for, n
         await wait_for(pilot, "[over epoch]")
         await pilot.press("x")
         await wait_for(pilot, "[over step]")
+        await pilot.press("left")
+        await wait_for(pilot, "loss at 80 ")
         await pilot.press("x", "plus", "y")
         await wait_for(pilot, "[over time, smoothing 0.3, log loss]")
 

@@ -65,27 +65,27 @@ def matches(run: RunSummary, query: str) -> bool:
 
 
 class Curve:
-    """Values over steps, epochs and time, in little memory however long a run is watched."""
+    """Values over epochs and time, in little memory however long a run is watched."""
 
     def __init__(self) -> None:
-        self.steps = array("d")
+        self.epochs = array("d")
         self.times = array("d")
         self.values = array("d")
         self._stride = 1
         self._skipped = 0
 
-    def add(self, step: float, time: float, value: float) -> None:
+    def add(self, epoch: float, time: float, value: float) -> None:
         """Append a point; beyond 20,000 every second one is dropped and fewer are taken."""
         self._skipped += 1
         if self._skipped < self._stride:
             return
         self._skipped = 0
-        self.steps.append(step)
+        self.epochs.append(epoch)
         self.times.append(time)
         self.values.append(value)
         if len(self.values) > _MOST_POINTS:
-            self.steps, self.times, self.values = (
-                kept[::2] for kept in (self.steps, self.times, self.values)
+            self.epochs, self.times, self.values = (
+                kept[::2] for kept in (self.epochs, self.times, self.values)
             )
             self._stride *= 2
 
@@ -222,8 +222,8 @@ class RunFeed:
     def _drop_from(self, epoch: float) -> None:
         """Forget this epoch and later ones: a resumed run repeats what came after a checkpoint."""
         for (_, grain), curve in self.curves.items():
-            while grain == "epoch" and len(curve) and curve.steps[-1] >= epoch:
-                for values in (curve.steps, curve.times, curve.values):
+            while grain == "epoch" and len(curve) and curve.epochs[-1] >= epoch:
+                for values in (curve.epochs, curve.times, curve.values):
                     values.pop()
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 EVERY = 0.4
-AXES = ("epoch", "step", "time")
+_TICKS: dict[str, Callable[[float], str]] = {
+    "epoch": "{:g}".format,
+    "step": "{:,.0f}".format,
+    "time": wording.duration,
+}
+AXES = tuple(_TICKS)
 SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 EVENT_SIGNS = {
     "warning": "!",
@@ -351,7 +356,7 @@ class RunScreen(Place):
             self.query_one(f"#{metric}", Chart).draw(
                 self._series(metric),
                 log_y=metric == "loss" and bool(self.view.get("log")),
-                x_format=wording.duration if self._axis() == "time" else _plain_tick,
+                x_format=_TICKS[self._axis()],
             )
 
     def _series(self, metric: str) -> list[Series]:
@@ -368,13 +373,24 @@ class RunScreen(Place):
             for curve, name, dashed in pairs:
                 if curve is not None and len(curve):
                     tint = color if several else color + 2 * dashed
-                    series.append(self._curve_series(curve, f"{prefix}{name}", tint, dashed))
+                    x = self._places(feed, curve)
+                    series.append(self._curve_series(x, curve, f"{prefix}{name}", tint, dashed))
         return series
 
-    def _curve_series(self, curve: Curve, name: str, color: int, dashed: bool) -> Series:
+    def _places(self, feed: RunFeed, curve: Curve) -> "np.ndarray":
+        """Where a curve's points are on the axis at hand."""
         import numpy as np
 
-        x = np.array(curve.times if self._axis() == "time" else curve.steps)
+        if self._axis() == "time":
+            return np.array(curve.times)
+        places = np.array(curve.epochs)
+        return places * max(1, feed.status.steps) if self._axis() == "step" else places
+
+    def _curve_series(
+        self, x: "np.ndarray", curve: Curve, name: str, color: int, dashed: bool
+    ) -> Series:
+        import numpy as np
+
         y = smoothed(np.array(curve.values), SMOOTHING[self.view.get("smoothing", 0)])
         order = np.argsort(x, kind="stable")
         return Series(name, x[order], y[order], color % 8, dashed)
@@ -672,7 +688,3 @@ def _checkpoint_words(checkpoint: Checkpoint) -> str:
 
 def _short(path: Path) -> str:
     return path.name[14:] if len(path.name) > 20 else path.name
-
-
-def _plain_tick(value: float) -> str:
-    return f"{value:g}"
