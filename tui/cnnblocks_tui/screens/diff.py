@@ -15,12 +15,11 @@ from textual.containers import Container, Vertical
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
 from cnnblocks.errors import CnnblocksError
-from cnnblocks.paths import PathError, expanded
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.screens.base import Place
-from cnnblocks_tui.screens.dialogs import Ask
 from cnnblocks_tui.screens.run import step_tab
+from cnnblocks_tui.screens.saving import save, write_text
 from cnnblocks_tui.widgets.chart import Chart, Series
 from cnnblocks_tui.widgets.lists import Table
 from cnnblocks_tui.widgets.pixels import Pixels
@@ -401,19 +400,8 @@ class DiffScreen(Place):
         if found is None:
             return
 
-        def write(answer: str | None) -> None:
-            if not answer:
-                return
-            try:
-                path = expanded(answer)
-                path.write_text(json.dumps(found.to_json(), indent=1) + "\n")
-            except PathError as error:
-                self.notify(str(error), severity="error")
-            except OSError as error:
-                text = f"{path} cannot be written: {error.strerror}"
-                self.notify(text, severity="error")
-            else:
-                self.notify(f"Written to {path}")
+        async def write(path: Path) -> None:
+            await write_text(path, json.dumps(found.to_json(), indent=1) + "\n")
 
-        target = str(Path.cwd() / f"{self.first.stem}-{self.second.stem}.json")
-        self.app.push_screen(Ask("Write the comparison to", target), write)
+        name = f"{self.first.stem}-{self.second.stem}.json"
+        save(self, "Write the comparison to", name, write)

@@ -11,12 +11,12 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input, Label, Static, TabbedContent, TabPane, Tree
 
 from cnnblocks.errors import CnnblocksError
-from cnnblocks.paths import PathError, expanded
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.screens.base import Place
-from cnnblocks_tui.screens.dialogs import Ask, Choose, ChooseSeveral
+from cnnblocks_tui.screens.dialogs import Choose, ChooseSeveral
 from cnnblocks_tui.screens.run import step_tab
+from cnnblocks_tui.screens.saving import save, write_text
 from cnnblocks_tui.widgets.layers import COLUMNS, LayerTable, as_csv, as_markdown
 from cnnblocks_tui.widgets.lists import Outline
 from cnnblocks_tui.widgets.picture import picture
@@ -303,21 +303,10 @@ class NetworksScreen(Place):
 def write_table(screen: Place, rows: Sequence[Facts], name: str) -> None:
     """Ask where a layer table shall go, and write it there as Markdown or CSV."""
 
-    def write(answer: str | None) -> None:
-        if not answer:
-            return
-        try:
-            path = expanded(answer)
-            path.write_text(as_csv(rows) if path.suffix == ".csv" else as_markdown(rows))
-        except PathError as error:
-            screen.notify(str(error), severity="error")
-        except OSError as error:
-            screen.notify(f"{path} cannot be written: {error.strerror}", severity="error")
-        else:
-            screen.notify(f"Written to {path}")
+    async def write(path: Path) -> None:
+        await write_text(path, as_csv(rows) if path.suffix == ".csv" else as_markdown(rows))
 
-    target = str(Path.cwd() / f"{name}.md")
-    screen.app.push_screen(Ask("Write the layer table to", target, ".md or .csv"), write)
+    save(screen, "Write the layer table to", f"{name}.md", write, ".md or .csv")
 
 
 def paper_text(entry: Facts) -> str:

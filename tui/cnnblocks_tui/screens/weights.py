@@ -14,7 +14,6 @@ from textual.widgets import Input, OptionList, Static, TabbedContent, TabPane, T
 from textual.widgets.option_list import Option
 
 from cnnblocks.errors import CnnblocksError
-from cnnblocks.paths import expanded
 from cnnblocks_tui import wording
 from cnnblocks_tui.actions import bindings
 from cnnblocks_tui.opening import (
@@ -29,6 +28,7 @@ from cnnblocks_tui.screens.base import Place
 from cnnblocks_tui.screens.browse import Browse
 from cnnblocks_tui.screens.dialogs import Ask, Choose
 from cnnblocks_tui.screens.run import show_tab, step_tab
+from cnnblocks_tui.screens.saving import save
 from cnnblocks_tui.weight_wording import (
     branching,
     fits_text,
@@ -649,26 +649,14 @@ class WeightsScreen(Place):
         tensor = self.tensor
         if tensor is None:
             return
-        name = tensor.name.replace("/", "-").replace(":", "-")
-        target = str(Path.cwd() / f"{name}.npy")
-
-        def export(answer: str | None) -> None:
-            if answer:
-                self.in_background(self._export, tensor, answer, group="export")
-
-        hint = ".npy keeps the shape, .csv and .txt write one value a line or row"
-        self.app.push_screen(Ask("Write the tensor to", target, hint), export)
-
-    async def _export(self, tensor: "Tensor", answer: str) -> None:
         from cnnblocks_tui.weight_numbers import write_tensor
 
-        try:
-            target = expanded(answer)
-            await self._in_thread(lambda _: write_tensor(tensor, target))
-        except (CnnblocksError, OSError, ValueError) as error:
-            self.notify(str(error), severity="error")
-        else:
-            self.notify(f"Written to {target}")
+        async def write(path: Path) -> None:
+            await self._in_thread(lambda _: write_tensor(tensor, path))
+
+        name = tensor.name.replace("/", "-").replace(":", "-")
+        hint = ".npy keeps the shape, .csv and .txt write one value a line or row"
+        save(self, "Write the tensor to", f"{name}.npy", write, hint)
 
     def action_copy(self) -> None:
         if self.tensor is not None:
