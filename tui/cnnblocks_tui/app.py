@@ -126,9 +126,19 @@ class CnnblocksApp(App[None]):
     def _end_by_signals(self) -> None:
         """End as by `q` when the terminal is closed or the process is asked to end."""
         # Windows has neither a SIGHUP nor handlers in the loop.
-        if sys.platform != "win32":
-            for received in (signal.SIGHUP, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(received, self._end_by_signal)
+        if sys.platform == "win32":
+            return
+        for received in (signal.SIGHUP, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(received, self._end_by_signal)
+        resume = signal.getsignal(signal.SIGCONT)
+
+        def resume_if_open(*arguments: Any) -> None:
+            # A terminal that is closed sends this, too. Textual would then read from it, for
+            # ever if the program has just ended.
+            if callable(resume) and terminal_is_open():
+                resume(*arguments)
+
+        signal.signal(signal.SIGCONT, resume_if_open)
 
     def _end_by_signal(self) -> None:
         # A terminal that is gone may keep the program from ending in order.
@@ -331,6 +341,17 @@ class CnnblocksApp(App[None]):
             f"cnnblocks-tui met an error it did not expect and had to close. Running trainings go "
             f"on; start cnnblocks-tui again to see them.\nWhat happened is in {log_path()}"
         )
+
+
+def terminal_is_open() -> bool:
+    """Whether the terminal that the program was started in is still there."""
+    import termios
+
+    try:
+        termios.tcgetattr(sys.__stdin__ or 0)
+    except (OSError, ValueError, termios.error):
+        return False
+    return True
 
 
 def bindings_for(keys: str, action: Action) -> list[Any]:
