@@ -256,6 +256,8 @@ async def test_a_path_with_brackets_is_shown_as_it_is(open_app, wait_for, file, 
     path = file.rename(folder / "[old].weights.h5")
     async with open_app((100, 30), target=path) as (app, pilot):
         await wait_for(pilot, "share of values")
+        tree = app.screen.query_one(Tree)
+        await wait_for(pilot, lambda: tree.cursor_node and tree.cursor_node.data)
         with path.open("r+b") as opened:
             opened.truncate(100)
         await pilot.press("down")
