@@ -19,9 +19,9 @@ def page() -> str:
         "The keys listed here can be changed: `cnnblocks-tui --print-keymap > keys.toml` writes a",
         "file to start from; it belongs into the configuration directory that `cnnblocks doctor`",
         "names.",
-        "The mouse works everywhere, and tab moves between the parts of a screen. Not changeable:",
-        "tab; in the file browser backspace (the folder above) and `.` (hidden files); `y` in a",
-        "question; the arrows, space and enter in a field of choices.",
+        "The mouse works everywhere: a click on `≡` lists every action of the screen. Not",
+        "changeable: tab, which moves between the parts of a screen, and space, which chooses in a",
+        "list of which any number may be chosen.",
     ]
     for scope, heading in SCOPES.items():
         lines += [

@@ -85,6 +85,15 @@ def open_app(runs_dir):
 
 
 @pytest.fixture
+def no_directory(tmp_path, monkeypatch):
+    """The working directory has been deleted."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+
+@pytest.fixture
 def lines_of():
     """The text on an app's screen, a string a line."""
     return screen_lines

@@ -42,9 +42,10 @@ async def test_the_cursor_moves_over_a_picture_that_is_kept(whole):
 
 async def test_reducing_keeps_the_largest_magnitude_and_passes_over_nan():
     values = np.zeros((68, 80))
-    values[7, 9] = -8.0
+    values[7, 9], values[6, 8] = -8.0, 7.0
+    values[4, 0], values[5, 1] = -7.0, 8.0
     values[8:12, :] = np.nan
-    values[10, 1] = 0.0
+    values[10, 1] = 8.0
     app = Shown()
     app.ascii_only = True
     async with app.run_test(size=(40, 18)) as pilot:
@@ -53,10 +54,10 @@ async def test_reducing_keeps_the_largest_magnitude_and_passes_over_nan():
         await pilot.pause()
         lines = text_of(pixels)
     # Four by four values a letter, two cells wide: " " for the least, "@" for the greatest.
-    assert lines[0] == "[]" + "@@" * 19
-    assert lines[1] == "@@@@  " + "@@" * 17
+    assert lines[0] == "[]" + "==" * 19
+    assert lines[1] == "@@==  " + "==" * 17
     assert lines[2] == "@@" + "  " * 19
-    assert lines[3] == "@@" * 20
+    assert lines[3] == "==" * 20
 
 
 async def test_a_double_click_shows_all_of_it_and_goes_back():

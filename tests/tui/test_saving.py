@@ -47,12 +47,8 @@ async def test_a_place_that_cannot_be_written_is_a_message(place, open_app, wait
 
 
 async def test_a_working_directory_that_is_gone_is_no_hindrance(
-    open_app, wait_for, tmp_path, monkeypatch
+    open_app, wait_for, tmp_path, no_directory
 ):
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
     async with open_app((120, 36)) as (app, pilot):
         await ask_to_save(app, pilot, wait_for, tmp_path / "new.md")
         await wait_for(pilot, "Written to")

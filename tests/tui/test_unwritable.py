@@ -10,13 +10,7 @@ from cnnblocks_tui.screens.new_run import NewRunScreen
 NOBODY = "~nobody-of-that-name/layers.md"
 
 
-async def test_a_screenshot_that_cannot_be_saved_is_a_message(
-    open_app, wait_for, tmp_path, monkeypatch
-):
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
+async def test_a_screenshot_that_cannot_be_saved_is_a_message(open_app, wait_for, no_directory):
     async with open_app((120, 36)) as (app, pilot):
         app.action_save_picture()
         await wait_for(pilot, "cannot be saved")

@@ -184,11 +184,12 @@ class Place(Screen[Any]):
         if self._told.get(selector) == text:
             return
         self._told[selector] = text
-        panel = self.query_one(selector, Static)
-        height, width = panel.content_size.height, panel.content_size.width
-        panel.update(text, layout=False)
-        if not width or panel.get_content_height(panel.size, self.size, width) != height:
-            panel.refresh(layout=True)
+        # A screen that is being closed has lost its panels, and threads may still tell it things.
+        for panel in self.query(selector).results(Static):
+            height, width = panel.content_size.height, panel.content_size.width
+            panel.update(text, layout=False)
+            if not width or panel.get_content_height(panel.size, self.size, width) != height:
+                panel.refresh(layout=True)
 
     def leave_input(self) -> bool:
         """Clear the filter in focus, or else one that narrows something; whether there was one."""

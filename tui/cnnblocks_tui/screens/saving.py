@@ -44,8 +44,8 @@ def save(
             if sure:
                 start(path)
 
-        question = f"{path} is there already. Write over it?"
-        screen.app.push_screen(Confirm(question, "Write over it"), replace)
+        doubt = f"{path} is there already. Write over it?"
+        screen.app.push_screen(Confirm(doubt, "Write over it"), replace)
 
     def start(path: Path) -> None:
         screen.in_background(_written, screen, path, write, group="save")

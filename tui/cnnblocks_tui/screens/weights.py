@@ -468,8 +468,7 @@ class WeightsScreen(Place):
             measured = await asyncio.to_thread(measure_table, path, cancelled, progress)
         except asyncio.CancelledError:
             cancelled.set()
-            if self.is_attached:
-                self._note_bars("Given up. Come back to this tab to measure again.")
+            self._note_bars("Given up. Come back to this tab to measure again.")
             raise
         except (CnnblocksError, OSError, Cancelled) as error:
             self._note_bars(str(error))
