@@ -39,11 +39,77 @@ def test_it_is_convolution_normalization_activation(images, training, randomize,
     layers.build(images.shape)
     ours.build(images.shape)
     ours.set_weights(randomize(layers).get_weights())
-    np.testing.assert_array_equal(
+    assert_close(
         to_numpy(ours(images, training=training)), to_numpy(layers(images, training=training))
     )
     for ours_weight, weight in zip(ours.weights, layers.weights, strict=True):
-        np.testing.assert_array_equal(to_numpy(ours_weight), to_numpy(weight))
+        assert_close(to_numpy(ours_weight), to_numpy(weight))
+
+
+def assert_close(ours, expected):
+    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
+def two_models(data_format="channels_last", dtype="float32"):
+    """A block of 16 filters and the same in plain Keras, with equal weights."""
+    arguments = {"data_format": data_format, "dtype": dtype}
+    axis = -1 if data_format == "channels_last" else 1
+    inputs = keras.Input((9, 7, 3) if axis == -1 else (3, 9, 7))
+    x = keras.layers.Conv2D(16, 3, padding="same", use_bias=False, **arguments)(inputs)
+    x = keras.layers.BatchNormalization(axis, momentum=0.8, epsilon=1e-6, dtype=dtype)(x)
+    plain = keras.Model(inputs, keras.layers.ReLU(dtype=dtype)(x))
+    block = cnnblocks.ConvBNRelu(16, batch_norm_momentum=0.8, batch_norm_epsilon=1e-6, **arguments)
+    ours = keras.Model(inputs, block(inputs))
+    ours.set_weights(plain.get_weights())
+    return ours, plain
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_it_trains_as_the_plain_layers_do(jit_compile):
+    if jit_compile and keras.backend.backend() == "torch":
+        pytest.skip("torch.compile needs a C++ compiler")
+    rng = np.random.default_rng(0)
+    models = two_models()
+    for model in models:
+        model.compile(keras.optimizers.SGD(0.5), "mse", jit_compile=jit_compile)
+    for _ in range(5):
+        batch = rng.normal(size=(6, 9, 7, 3)), rng.normal(size=(6, 9, 7, 16))
+        losses = [model.train_on_batch(*batch) for model in models]
+        assert_close(*losses)
+    for ours, expected in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16", "float64"])
+@pytest.mark.parametrize("shape", [(6, 9, 7, 3), (1, 9, 7, 3)])
+def test_its_moving_statistics_are_those_of_the_plain_layers(shape, dtype, to_numpy):
+    images = np.random.default_rng(0).normal(3.0, size=shape)
+    ours, plain = two_models(dtype=dtype)
+    outputs = [model(images, training=True) for model in (ours, plain)]
+    assert len({keras.backend.standardize_dtype(output.dtype) for output in outputs}) == 1
+    tolerance = {"rtol": 2e-2, "atol": 2e-2} if "mixed" in dtype else {"rtol": 1e-4, "atol": 1e-5}
+    np.testing.assert_allclose(
+        *(to_numpy(keras.ops.cast(o, "float32")) for o in outputs), **tolerance
+    )
+    for weights in zip(ours.get_weights(), plain.get_weights(), strict=True):
+        assert_close(*weights)
+
+
+def test_one_pixel_of_one_image_is_normalized_as_by_keras(to_numpy):
+    image = np.full((1, 1, 1, 3), 2.0, "float32")
+    ours = cnnblocks.ConvBNRelu(16, kernel_size=1, activation=None)
+    np.testing.assert_array_equal(to_numpy(ours(image, training=True)), np.zeros((1, 1, 1, 16)))
+    assert_close(to_numpy(ours.batch_norm.moving_variance), np.full(16, 0.99))
+
+
+def test_channels_first_trains_as_the_plain_layers_do(to_numpy):
+    if keras.backend.backend() == "tensorflow":
+        pytest.skip("TensorFlow has no gradient of channels_first convolutions on a CPU")
+    images = np.random.default_rng(0).normal(size=(6, 3, 9, 7))
+    ours, plain = two_models("channels_first")
+    assert_close(*(to_numpy(model(images, training=True)) for model in (ours, plain)))
+    for weights in zip(ours.get_weights(), plain.get_weights(), strict=True):
+        assert_close(*weights)
 
 
 def test_it_has_no_bias_unless_asked():

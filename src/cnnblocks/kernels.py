@@ -1,0 +1,77 @@
+"""What a backend computes faster than Keras' own operations: normalization in one kernel.
+
+Keras writes batch normalization as a mean, a variance and three more operations over all images,
+and their gradients likewise. TensorFlow and PyTorch have a kernel for all of it; XLA makes one by
+itself, so JAX needs none.
+"""
+
+from typing import Any
+
+import keras
+
+_LEAST_CHANNELS = 8
+"""TensorFlow's kernel takes 0.3 to 0.9 of the time on a CPU from 8 channels on, 1.4 with 6."""
+
+
+def normalized_batch(
+    images: Any, scale: Any, offset: Any, epsilon: float, axis: int
+) -> tuple[Any, Any, Any] | None:
+    """Normalize images by the mean and variance of their channels.
+
+    Args:
+        images: Of `float32` and four dimensions.
+        scale: What the normalized channels are multiplied by, one number each.
+        offset: What is added to them.
+        epsilon: Small number added to the variance.
+        axis: Where the channels are, -1 or 1.
+
+    Returns:
+        The normalized images, and the mean and the (biased) variance of every channel, which no
+        gradient goes through; `None` where Keras' operations serve better.
+    """
+    normalized = {"tensorflow": _by_tensorflow, "torch": _by_torch}.get(keras.backend.backend())
+    return normalized(images, scale, offset, epsilon, axis) if normalized else None
+
+
+def _by_tensorflow(
+    images: Any, scale: Any, offset: Any, epsilon: float, axis: int
+) -> tuple[Any, Any, Any] | None:
+    import tensorflow as tf
+
+    channels = images.shape[-1]
+    if axis == 1 or channels < _LEAST_CHANNELS:
+        return None
+    # Not tf.nn.fused_batch_norm, which takes no epsilon below 1.001e-5.
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=images, scale=scale, offset=offset, mean=[], variance=[], epsilon=epsilon
+    )
+    count = tf.cast(tf.size(images, tf.int64) // channels, variance.dtype)
+    return outputs, mean, variance * (count - 1) / count
+
+
+def _by_torch(
+    images: Any, scale: Any, offset: Any, epsilon: float, axis: int
+) -> tuple[Any, Any, Any] | None:
+    import torch
+
+    channels = images.shape[axis]
+    count = images.numel() // channels
+    if count < 2:
+        return None
+    mean, variance = images.new_zeros(2, channels)
+    last = axis == -1
+    outputs = torch.nn.functional.batch_norm(
+        images.permute(0, 3, 1, 2) if last else images,
+        mean,
+        variance,
+        scale,
+        offset,
+        training=True,
+        momentum=1.0,
+        eps=epsilon,
+    )
+    return (
+        outputs.permute(0, 2, 3, 1) if last else outputs,
+        mean,
+        variance * (count - 1) / count,
+    )
