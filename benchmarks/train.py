@@ -5,8 +5,13 @@ defaults and the same batch size and optimizer, on each backend and on tf_keras.
 command line with what it chooses by itself. Each figure is the images a second of the fastest epoch
 but the first, over all repetitions in fresh processes: what else a machine does only takes away.
 
+With --whole, the two smallest networks go through epochs as long as CIFAR-10's, and what passes
+from the end of the first epoch to the end of the last counts: what `fit` does between epochs, and
+for ours validation, checkpoints and history, too.
+
     python benchmarks/train.py                 # every network, every backend
     python benchmarks/train.py --short         # two networks on TensorFlow
+    python benchmarks/train.py --whole         # the same two, whole epochs
 """
 
 import argparse
@@ -28,6 +33,7 @@ from plain_networks import INPUT_SHAPE, PLAIN
 
 BATCH = {"inception10": 1024}
 IMAGES = {"baseline": 12_800, "lenet5": 12_800, "inception10": 4096, "alexnet8": 512}
+WHOLE = 50_000
 MULTIPLY_ADDS = 3  # a training step: forward, gradient by inputs, gradient by weights
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -50,7 +56,7 @@ def fit_plainly(network, engine, count, batch, epochs):
     images = images.astype("float32") / 255
     model = PLAIN[network](keras)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    marks = []
+    marks, ends = [], []
 
     class Clock(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -61,10 +67,21 @@ def fit_plainly(network, engine, count, batch, epochs):
             self.begun = time.perf_counter()
 
         def on_epoch_end(self, epoch, logs=None):
-            marks.append(count / (time.perf_counter() - self.begun))
+            ends.append(time.perf_counter())
+            marks.append(count / (ends[-1] - self.begun))
 
     model.fit(images, labels, batch_size=batch, epochs=epochs, callbacks=[Clock()], verbose=0)
-    return {"speeds": marks[1:], "first_step": marks[0], "peak": peak_memory()}
+    return {
+        "speeds": marks[1:],
+        "whole": whole_speed(ends, count),
+        "first_step": marks[0],
+        "peak": peak_memory(),
+    }
+
+
+def whole_speed(ends, count):
+    """Images a second from the end of the first epoch to the end of the last."""
+    return count * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
 def peak_memory():
@@ -82,12 +99,11 @@ def run_peer(network, engine, count, batch, epochs):
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def run_ours(network, backend, data, batch, epochs, folder):
+def run_ours(network, backend, data, count, batch, epochs, folder):
     """Start a training of ten epochs of 50,000 images, and stop it after `epochs` short ones.
 
     What tuning tries depends on how long the training is going to be.
     """
-    count = IMAGES.get(network, 256)
     runs = Path(tempfile.mkdtemp(dir=folder))
     command = [sys.executable, "-m", "cnnblocks", "train", network, "--data", str(data)]
     command += ["--recipe", "original", "--optimizer", "adam", "--batch-size", str(batch)]
@@ -106,10 +122,11 @@ def run_ours(network, backend, data, batch, epochs, folder):
     _, _, usage = os.wait4(process.pid, 0)
     events = read_events(runs)
     steps = [event["time"] for event in events if event["event"] == "progress"]
-    speeds = [event["images_per_second"] for event in events if event["event"] == "epoch_end"]
+    epochs_done = [event for event in events if event["event"] == "epoch_end"][:epochs]
     tuning = next(event["tuning"] for event in events if event["event"] == "run_start")
     return {
-        "speeds": speeds[:epochs],
+        "speeds": [event["images_per_second"] for event in epochs_done],
+        "whole": whole_speed([event["time"] for event in epochs_done], count),
         "first_step": steps[0] - start,
         "peak": usage.ru_maxrss / 1024,
         "tuning": tuning,
@@ -139,8 +156,14 @@ def speed(results):
     return max(max(result["speeds"][1:]) for result in results)
 
 
+def mean_speed(results):
+    """Of all epochs but the first ones, and what is between them."""
+    return statistics.harmonic_mean([result["whole"] for result in results])
+
+
 def say(network, engine, whose, results):
-    text = f"{network} {engine} {whose}: {speed(results):,.0f} images/s"
+    text = f"{network} {engine} {whose}: {speed(results):,.0f} images/s in the fastest epoch, "
+    text += f"{mean_speed(results):,.0f} in all"
     print(text, file=sys.stderr, flush=True)
 
 
@@ -164,8 +187,9 @@ def multiply_adds(networks):
 
 def measure(options, folder):
     """Yield a row for each network and backend."""
+    counted = mean_speed if options.whole else speed
     for network in options.networks:
-        count = IMAGES.get(network, 256)
+        count = WHOLE if options.whole else IMAGES.get(network, 256)
         batch = min(BATCH.get(network, 32), count)
         data = Path(folder) / f"{network}.npz"
         images, labels = images_and_labels(count)
@@ -178,12 +202,12 @@ def measure(options, folder):
                 say(network, engine, "plain", plain[engine])
                 if engine in options.backends:
                     ours[engine].append(
-                        run_ours(network, engine, data, batch, options.epochs, folder)
+                        run_ours(network, engine, data, count, batch, options.epochs, folder)
                     )
                     say(network, engine, "cnnblocks", ours[engine])
-        peers = {engine: (speed(runs), runs[0]) for engine, runs in plain.items()}
+        peers = {engine: (counted(runs), runs[0]) for engine, runs in plain.items()}
         for backend, runs in ours.items():
-            yield network, batch, backend, speed(runs), runs[0], peers
+            yield network, batch, backend, counted(runs), runs[0], peers
 
 
 def main():
@@ -193,13 +217,14 @@ def main():
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="two networks, TensorFlow only")
+    parser.add_argument("--whole", action="store_true", help="those two, epochs of 50,000 images")
     parser.add_argument("--peer", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peer:
         network, engine, *numbers = options.peer
         print(json.dumps(fit_plainly(network, engine, *map(int, numbers))))
         return
-    if options.short:
+    if options.short or options.whole:
         options.networks, options.backends = ["lenet5", "baseline"], ["tensorflow"]
     peak = matrix_peak()
     costs = multiply_adds(options.networks)
@@ -214,7 +239,7 @@ def main():
             row += [plain["first_step"], run["peak"], plain["peak"], chosen(run["tuning"])]
             rows.append(row)
             # After each row, so that a run that is stopped keeps what it measured.
-            name = "train-short" if options.short else "train"
+            name = "train" + "-short" * options.short + "-whole" * options.whole
             report.write(name, "Training speed", body(rows, peak), show=False)
     print(body(rows, peak))
 

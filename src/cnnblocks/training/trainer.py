@@ -20,6 +20,7 @@ from cnnblocks.training.input import (
     BatchStream,
     PlanStream,
     evaluation_stream,
+    feed,
     settle_input,
     training_stream,
 )
@@ -214,10 +215,10 @@ class Training:
         self.stream.at(progress.epoch + 1, progress.step)
         with self._callbacks(recorder) as callbacks:
             self.model.fit(
-                self.stream,
+                feed(self.stream, self.team),
                 initial_epoch=progress.epoch,
                 epochs=last_epoch,
-                validation_data=self.validation,
+                validation_data=feed(self.validation, self.team),
                 shuffle=False,
                 class_weight=self._class_weights(),
                 callbacks=callbacks,
@@ -249,7 +250,10 @@ class Training:
         metrics = {name: float(value) for name, value in self.model.get_metrics_result().items()}
         if self.validation is not None:
             found = self.model.evaluate(
-                self.validation, callbacks=[recorder], return_dict=True, verbose=0
+                feed(self.validation, self.team),
+                callbacks=[recorder],
+                return_dict=True,
+                verbose=0,
             )
             metrics |= {f"val_{name}": value for name, value in found.items()}
         return metrics

@@ -258,8 +258,10 @@ class _Search:
             self.stream.at(self.stream.epoch, self.stream.start)
 
     def _fit(self, steps: int) -> None:
+        from cnnblocks.training.input import feed
+
         self.stream.at(self.stream.epoch, self.stream.start)
-        self.model.fit(self.stream, steps_per_epoch=steps, shuffle=False, verbose=0)
+        self.model.fit(feed(self.stream), steps_per_epoch=steps, shuffle=False, verbose=0)
 
 
 def _forward_seconds(model: Any, stream: "BatchStream") -> float:
