@@ -1,5 +1,7 @@
 """Optimizers, schedules and losses do what a recipe says."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -61,6 +63,51 @@ def test_weight_decay_shrinks_kernels_and_nothing_else(name):
 def test_sgd_without_momentum_does_not_look_ahead():
     made = optimizer(Recipe(optimizer="sgd", momentum=0.0, nesterov=True), small_model(), 10)
     assert not made.nesterov
+
+
+def named(variables):
+    """Values by their paths, without the numbers that Keras counts layers with."""
+    return {re.sub(r"_\d+", "", v.path): keras.ops.convert_to_numpy(v) for v in variables}
+
+
+@pytest.mark.parametrize(
+    ("precision", "jit_compile"),
+    [("float32", False), ("float32", True), ("mixed_float16", False)],
+)
+@pytest.mark.parametrize(
+    ("recipe", "kind"),
+    [
+        (Recipe(optimizer="adam", weight_decay=0.0, ema=0.9), "Adam"),
+        (Recipe(optimizer="adamw", weight_decay=0.01), "AdamW"),
+        (Recipe(optimizer="sgd", momentum=0.9, nesterov=False), "SGD"),
+        (Recipe(optimizer="sgd", momentum=0.9, nesterov=True), "SGD"),
+    ],
+    ids=["adam", "adamw", "momentum", "nesterov"],
+)
+def test_they_compute_and_keep_what_those_of_keras_do(recipe, kind, precision, jit_compile):
+    if jit_compile and keras.backend.backend() == "torch":
+        pytest.skip("torch.compile needs a C++ compiler")
+    models = small_model(), small_model()
+    ours = optimizer(recipe, models[0], 20, precision)
+    config = getattr(ours, "inner_optimizer", ours).get_config()
+    theirs = getattr(keras.optimizers, kind).from_config(config)
+    if recipe.weight_decay:
+        vectors = [v for v in models[1].trainable_variables if len(v.shape) < 2]
+        theirs.exclude_from_weight_decay(var_list=vectors)
+    if precision == "mixed_float16":
+        theirs = keras.optimizers.LossScaleOptimizer(theirs)
+    for model, made in zip(models, (ours, theirs)):
+        model.compile(made, "mse", jit_compile=jit_compile)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        batch = rng.normal(size=(5, 4, 4, 1)), rng.normal(size=(5, 3))
+        for model in models:
+            model.train_on_batch(*batch)
+    for parts in ((ours.variables, theirs.variables), [model.weights for model in models]):
+        found, expected = map(named, parts)
+        assert list(found) == list(expected)
+        for name, value in found.items():
+            np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.1, 0.2, 3.0]], np.float32)
