@@ -85,8 +85,6 @@ def named(variables):
     ids=["adam", "adamw", "momentum", "nesterov"],
 )
 def test_they_compute_and_keep_what_those_of_keras_do(recipe, kind, precision, jit_compile):
-    if jit_compile and keras.backend.backend() == "torch":
-        pytest.skip("torch.compile needs a C++ compiler")
     models = small_model(), small_model()
     ours = optimizer(recipe, models[0], 20, precision)
     config = getattr(ours, "inner_optimizer", ours).get_config()
