@@ -9,12 +9,13 @@ from cnnblocks.data import Augmentation, Batches, Preprocessing
 from cnnblocks.training.input import BatchStream, feed
 
 
-@pytest.fixture
-def stream():
+@pytest.fixture(params=[8, 32], ids="{0}x{0}".format)
+def stream(request):
+    """Of 13 batches: small ones go through a queue all at once, larger ones a few at a time."""
     batches = Batches(
         cnnblocks.data.load("digits").train,
         100,
-        preprocessing=Preprocessing((8, 8, 1)),
+        preprocessing=Preprocessing((request.param, request.param, 1)),
         augmentation=Augmentation(shift=1),
         shuffle=True,
     )

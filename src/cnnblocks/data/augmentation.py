@@ -109,7 +109,7 @@ class Augmentation:
         """
         result = self._shifted(images, draw.shifts) if self.shift else images.copy()
         if self.flip:
-            result[draw.flips] = result[draw.flips, :, ::-1]
+            self._mirror(result, draw.flips)
         if self.cutout:
             self._cut(result, draw.holes)
         return result
@@ -136,7 +136,7 @@ class Augmentation:
     def _shifted(self, images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         height, width = images.shape[1:3]
         padded = self._padded(images)
-        result = np.empty_like(images)
+        result = np.empty_like(images, order="C")
         # Copying a window an image is several times faster than one gather over the batch.
         for target, source, (y, x) in zip(result, padded, (shifts + self.shift).tolist()):
             target[...] = source[y : y + height, x : x + width]
@@ -144,10 +144,18 @@ class Augmentation:
 
     def _padded(self, images: np.ndarray) -> np.ndarray:
         s = self.shift
-        around = ((0, 0), (s, s), (s, s), (0, 0))
-        if self.border == "constant":
-            return np.pad(images, around, constant_values=self.fill)
-        return np.pad(images, around, mode=self.border)
+        if self.border != "constant":
+            return np.pad(images, ((0, 0), (s, s), (s, s), (0, 0)), mode=self.border)
+        count, height, width, channels = images.shape
+        # np.pad does this in four times as long.
+        padded = np.full((count, height + 2 * s, width + 2 * s, channels), self.fill, np.uint8)
+        padded[:, s:-s, s:-s] = images
+        return padded
+
+    def _mirror(self, images: np.ndarray, chosen: np.ndarray) -> None:
+        # As whole pixels, which takes half as long as their channels one by one.
+        pixels = images.view(f"V{images.shape[-1]}")
+        pixels[chosen] = pixels[chosen][:, :, ::-1]
 
     def _cut(self, images: np.ndarray, holes: np.ndarray) -> None:
         starts = holes - self.cutout // 2
