@@ -17,7 +17,7 @@ def small_model():
         [
             keras.Input((4, 4, 1)),
             keras.layers.Conv2D(2, 3),
-            keras.layers.BatchNormalization(),
+            keras.layers.LayerNormalization(),
             keras.layers.Flatten(),
             keras.layers.Dense(3),
         ]

@@ -51,7 +51,7 @@ def optimizer(recipe: Recipe, model: Any, steps: int, precision: str = "float32"
     """
     import keras
 
-    kinds = _kinds()
+    kinds = _kinds(model)
     common: dict[str, Any] = {
         "learning_rate": schedule(recipe, steps),
         "weight_decay": recipe.weight_decay or None,
@@ -74,17 +74,22 @@ def optimizer(recipe: Recipe, model: Any, steps: int, precision: str = "float32"
     return keras.optimizers.LossScaleOptimizer(made) if precision == "mixed_float16" else made
 
 
-def _kinds() -> Any:
-    """The module with the optimizers that are fastest here."""
+def _kinds(model: Any) -> Any:
+    """The module with the optimizers that are fastest for a model."""
     import keras
 
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         import tensorflow as tf
 
         if not tf.distribute.has_strategy():
-            from cnnblocks.training import fused_optimizers
+            from cnnblocks.training import tensorflow_optimizers
 
-            return fused_optimizers
+            return tensorflow_optimizers
+    elif backend == "torch" and all(v.value.is_cpu for v in model.trainable_variables):
+        from cnnblocks.training import torch_optimizers
+
+        return torch_optimizers
     return keras.optimizers
 
 

@@ -9,33 +9,22 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cnnblocks.training.optimizer_slots import KeepsSlots
 
-class _KeepsSlots(keras.optimizers.Optimizer):
-    """Finds what an optimizer keeps of a variable.
 
-    Attributes:
-        suffixes: How the paths of what it keeps end.
-    """
+class _KeepsSlots(KeepsSlots):
+    def key(self, variable: Any) -> Any:
+        return variable.value.ref()
 
-    suffixes: tuple[str, ...]
-
-    def build(self, variables: list[Any]) -> None:
-        super().build(variables)
-        kept = (
-            [slot.value for slot in self.variables if slot.path.endswith(suffix)]
-            for suffix in self.suffixes
-        )
-        references = (variable.value.ref() for variable in variables)
-        self._slots = dict(zip(references, zip(*kept, strict=True), strict=True))
-
-    def _handles(self, variable: Any) -> list[Any]:
-        return [kept.handle for kept in (variable, *self._slots[variable.ref()])]
+    def _handles(self, variable: tf.Variable) -> list[Any]:
+        return [kept.handle for kept in (variable, *self.slots[variable.ref()])]
 
 
 class _OneKernelAdam(_KeepsSlots):
     suffixes = ("_momentum", "_velocity")
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update a variable, its momentum and its velocity."""
         handle, momentum, velocity = self._handles(variable)
         step = tf.cast(self.iterations.value + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
