@@ -50,15 +50,17 @@ def assert_close(ours, expected):
     np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
-def two_models(data_format="channels_last", dtype="float32"):
-    """A block of 16 filters and the same in plain Keras, with equal weights."""
+def two_models(filters=16, data_format="channels_last", dtype="float32", size=(8, 6)):
+    """A block and the same in plain Keras, with equal weights."""
     arguments = {"data_format": data_format, "dtype": dtype}
     axis = -1 if data_format == "channels_last" else 1
-    inputs = keras.Input((9, 7, 3) if axis == -1 else (3, 9, 7))
-    x = keras.layers.Conv2D(16, 3, padding="same", use_bias=False, **arguments)(inputs)
+    inputs = keras.Input((*size, 3) if axis == -1 else (3, *size))
+    x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, **arguments)(inputs)
     x = keras.layers.BatchNormalization(axis, momentum=0.8, epsilon=1e-6, dtype=dtype)(x)
     plain = keras.Model(inputs, keras.layers.ReLU(dtype=dtype)(x))
-    block = cnnblocks.ConvBNRelu(16, batch_norm_momentum=0.8, batch_norm_epsilon=1e-6, **arguments)
+    block = cnnblocks.ConvBNRelu(
+        filters, batch_norm_momentum=0.8, batch_norm_epsilon=1e-6, **arguments
+    )
     ours = keras.Model(inputs, block(inputs))
     ours.set_weights(plain.get_weights())
     return ours, plain
@@ -68,10 +70,20 @@ def two_models(data_format="channels_last", dtype="float32"):
     ("data_format", "jit_compile"),
     [("channels_last", False), ("channels_last", True), ("channels_first", False)],
 )
-def test_it_trains_as_the_plain_layers_do(data_format, jit_compile):
+@pytest.mark.parametrize("filters", [5, 16])
+def test_it_trains_as_the_plain_layers_do(filters, data_format, jit_compile):
+    assert_train_alike(two_models(filters, data_format), jit_compile)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 7), (None, None)])
+def test_it_trains_as_the_plain_layers_do_at_any_size(size):
+    assert_train_alike(two_models(5, size=size))
+
+
+def assert_train_alike(models, jit_compile=False):
     rng = np.random.default_rng(0)
-    models = two_models(data_format)
-    shapes = [(6, *shape[1:]) for shape in (models[0].input_shape, models[0].output_shape)]
+    inner, outer = (model.shape for model in (models[0].input, models[0].output))
+    shapes = [[6, *(size or 10 for size in shape[1:])] for shape in (inner, outer)]
     for model in models:
         model.compile(keras.optimizers.SGD(0.5), "mse", jit_compile=jit_compile)
     for _ in range(5):
@@ -83,10 +95,11 @@ def test_it_trains_as_the_plain_layers_do(data_format, jit_compile):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16", "float64"])
-@pytest.mark.parametrize("shape", [(6, 9, 7, 3), (1, 9, 7, 3)])
-def test_its_moving_statistics_are_those_of_the_plain_layers(shape, dtype, to_numpy):
-    images = np.random.default_rng(0).normal(3.0, size=shape)
-    ours, plain = two_models(dtype=dtype)
+@pytest.mark.parametrize("filters", [5, 16])
+@pytest.mark.parametrize("count", [1, 6])
+def test_its_moving_statistics_are_those_of_the_plain_layers(count, filters, dtype, to_numpy):
+    images = np.random.default_rng(0).normal(3.0, size=(count, 8, 6, 3))
+    ours, plain = two_models(filters, dtype=dtype)
     outputs = [model(images, training=True) for model in (ours, plain)]
     assert len({keras.backend.standardize_dtype(output.dtype) for output in outputs}) == 1
     tolerance = {"rtol": 2e-2, "atol": 2e-2} if "mixed" in dtype else {"rtol": 1e-4, "atol": 1e-5}
@@ -97,11 +110,14 @@ def test_its_moving_statistics_are_those_of_the_plain_layers(shape, dtype, to_nu
         assert_close(*weights)
 
 
-def test_one_pixel_of_one_image_is_normalized_as_by_keras(to_numpy):
+@pytest.mark.parametrize("filters", [5, 16])
+def test_one_pixel_of_one_image_is_normalized_as_by_keras(filters, to_numpy):
     image = np.full((1, 1, 1, 3), 2.0, "float32")
-    ours = cnnblocks.ConvBNRelu(16, kernel_size=1, activation=None)
-    np.testing.assert_array_equal(to_numpy(ours(image, training=True)), np.zeros((1, 1, 1, 16)))
-    assert_close(to_numpy(ours.batch_norm.moving_variance), np.full(16, 0.99))
+    ours = cnnblocks.ConvBNRelu(filters, kernel_size=1, activation=None)
+    np.testing.assert_array_equal(
+        to_numpy(ours(image, training=True)), np.zeros((1, 1, 1, filters))
+    )
+    assert_close(to_numpy(ours.batch_norm.moving_variance), np.full(filters, 0.99))
 
 
 def test_it_has_no_bias_unless_asked():
