@@ -101,7 +101,8 @@ def _of_few_channels(
 
         return (tf.reshape(outputs, shape), mean, variance), gradients
 
-    normalized: tuple[Any, Any, Any] = normalize(images, scale, offset)
+    tensors = (tf.convert_to_tensor(value) for value in (images, scale, offset))
+    normalized: tuple[Any, Any, Any] = normalize(*tensors)
     return normalized
 
 
