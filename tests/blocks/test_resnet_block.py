@@ -54,7 +54,8 @@ def test_it_adds_its_input(arguments, plain, training, to_numpy):
     np.testing.assert_allclose(
         to_numpy(block(IMAGES, training=training)),
         to_numpy(model(IMAGES, training=training)),
-        atol=1e-6,
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
