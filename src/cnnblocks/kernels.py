@@ -15,8 +15,7 @@ _LEAST_CHANNELS = 8
 """TensorFlow's kernel takes 0.3 to 0.9 of the time on a CPU from 8 channels on, 1.4 with 6."""
 
 _NEIGHBOURS = 8
-"""How many pixels TensorFlow normalizes as one where channels are fewer than that."""
-
+"""How many pixels TensorFlow normalizes as one where channels are too few for its kernel."""
 
 _LEAST_CHANNELS_LAST = 16
 """PyTorch's kernel takes 0.4 of the time with 6 channels when they are first, 2.4 with 16."""

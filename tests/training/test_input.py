@@ -9,7 +9,7 @@ from cnnblocks.data import Augmentation, Batches, Preprocessing
 from cnnblocks.training.input import BatchStream, feed
 
 
-@pytest.fixture(params=[8, 32], ids="{0}x{0}".format)
+@pytest.fixture(params=[8, 64], ids="{0}x{0}".format)
 def stream(request):
     """Of 13 batches: small ones go through a queue all at once, larger ones a few at a time."""
     batches = Batches(
