@@ -120,6 +120,53 @@ def test_one_pixel_of_one_image_is_normalized_as_by_keras(filters, to_numpy):
     assert_close(to_numpy(ours.batch_norm.moving_variance), np.full(filters, 0.99))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("size", "kernel_size", "strides", "padding"),
+    [
+        ((1, 1), 3, 1, "same"),
+        ((4, 4), 3, 1, "same"),
+        ((8, 7), 3, 2, "same"),
+        ((3, 5), (2, 5), (2, 1), "same"),
+        ((5, 3), (3, 1), 1, "valid"),
+        ((8, 8), 5, 2, "valid"),
+        ((2, 2), 1, 1, "same"),
+    ],
+)
+def test_many_channels_of_few_pixels_are_convolved_as_by_keras(
+    size, kernel_size, strides, padding, dtype, to_numpy
+):
+    images = np.random.default_rng(0).normal(size=(2, *size, 256)).astype("float32")
+    arguments = {"strides": strides, "padding": padding, "use_bias": False, "dtype": dtype}
+    plain = keras.layers.Conv2D(256, kernel_size, **arguments)
+    ours = cnnblocks.ConvBNRelu(256, kernel_size, batch_norm_epsilon=1e-7, **arguments)
+    outputs = plain(images)
+    ours.build(images.shape)
+    ours.conv.set_weights(plain.get_weights())
+    tolerance = 1e-4 if dtype == "float32" else 2e-2
+    np.testing.assert_allclose(
+        to_numpy(keras.ops.cast(ours(images), "float32")),
+        to_numpy(keras.ops.relu(keras.ops.cast(outputs, "float32"))),
+        rtol=tolerance,
+        atol=tolerance,
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "jit_compile"), [((2, 2), False), ((2, 2), True), ((8, 8), False)]
+)
+def test_it_trains_as_the_plain_layers_do_on_few_pixels(size, jit_compile):
+    inputs = keras.Input((*size, 256))
+    arguments = {"strides": 2, "padding": "same", "use_bias": False}
+    x = keras.layers.Conv2D(256, 3, **arguments)(inputs)
+    x = keras.layers.BatchNormalization(momentum=0.8, epsilon=1e-2)(x)
+    plain = keras.Model(inputs, keras.layers.ReLU()(x))
+    block = cnnblocks.ConvBNRelu(256, batch_norm_momentum=0.8, batch_norm_epsilon=1e-2, **arguments)
+    ours = keras.Model(inputs, block(inputs))
+    ours.set_weights(plain.get_weights())
+    assert_train_alike((ours, plain), jit_compile)
+
+
 def test_it_has_no_bias_unless_asked():
     ours = cnnblocks.ConvBNRelu(8)
     ours.build((None, 9, 9, 3))

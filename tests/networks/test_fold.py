@@ -120,6 +120,16 @@ def test_what_cannot_be_folded_stays(fill_weights, images_for):
     }
 
 
+def test_what_cannot_be_folded_of_a_block_becomes_layers_of_keras(
+    fill_weights, images_for, compute
+):
+    inputs = keras.Input((6, 6, 3))
+    shared = cnnblocks.ConvBNRelu(3, name="shared")
+    model = fill_weights(keras.Model(inputs, shared(shared(inputs))))
+    folded = assert_folded(model, images_for(model), compute, left=["shared_batch_norm"])
+    assert all(type(layer).__module__.startswith("keras") for layer in folded.layers)
+
+
 def test_a_layer_called_twice_stays_shared(fill_weights, images_for, compute):
     images = keras.Input((6, 6, 2))
     conv, norm = layers.Conv2D(2, 3, padding="same"), layers.BatchNormalization(name="shared")

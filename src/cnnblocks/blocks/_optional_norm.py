@@ -6,6 +6,7 @@ import keras
 
 from cnnblocks.blocks._arguments import boolean, optional_boolean
 from cnnblocks.blocks._base import BatchNormBlock
+from cnnblocks.blocks._conv2d import Conv2D
 from cnnblocks.blocks.conv_bn_relu import ConvBNRelu
 
 
@@ -38,4 +39,4 @@ class OptionalNormBlock(BatchNormBlock):
         }
         if self.use_batch_norm:
             return ConvBNRelu(**arguments, **self._batch_norm_arguments())
-        return keras.layers.Conv2D(**arguments)
+        return Conv2D(**arguments)

@@ -7,6 +7,7 @@ import keras
 from cnnblocks.blocks._arguments import boolean, padding_name, positive_integer, positive_pair
 from cnnblocks.blocks._base import BatchNormBlock, Shape, build_chain
 from cnnblocks.blocks._batch_normalization import BatchNormalization
+from cnnblocks.blocks._conv2d import Conv2D
 
 
 @keras.saving.register_keras_serializable(package="cnnblocks")
@@ -19,7 +20,8 @@ class ConvBNRelu(BatchNormBlock):
 
     The normalization is `keras.layers.BatchNormalization`. On TensorFlow and PyTorch it trains
     with their fused kernel, which Keras leaves aside: up to three times as fast on a CPU, with the
-    same results up to rounding.
+    same results up to rounding. So are images of at most 4x4 pixels and at least 256 channels
+    convolved by matrix products there.
 
     With `freeze_statistics=True` the normalization always uses its moving mean and variance, in
     training too, and never updates them; its scale and offset still learn. That is how pretrained
@@ -106,7 +108,7 @@ class ConvBNRelu(BatchNormBlock):
         self.strides = positive_pair(strides, "strides")
         self.padding = padding_name(padding, "padding")
         self.use_bias = boolean(use_bias, "use_bias")
-        self.conv = keras.layers.Conv2D(
+        self.conv = Conv2D(
             self.filters,
             self.kernel_size,
             strides=self.strides,

@@ -6,6 +6,7 @@ import keras
 
 from cnnblocks.blocks._arguments import padding_name, positive_integer, positive_pair
 from cnnblocks.blocks._base import Block, Shape, build_chain, call_chain
+from cnnblocks.blocks._conv2d import Conv2D
 
 
 @keras.saving.register_keras_serializable(package="cnnblocks")
@@ -79,7 +80,7 @@ class NiNBlock(Block):
         self.kernel_size = positive_pair(kernel_size, "kernel_size")
         self.strides = positive_pair(strides, "strides")
         self.padding = padding_name(padding, "padding")
-        self.conv = keras.layers.Conv2D(
+        self.conv = Conv2D(
             self.filters,
             self.kernel_size,
             strides=self.strides,
@@ -113,9 +114,7 @@ class NiNBlock(Block):
         return config
 
     def _conv_1x1(self, name: str) -> keras.layers.Layer:
-        return keras.layers.Conv2D(
-            self.filters, 1, activation=self.activation, **self._conv_arguments(name)
-        )
+        return Conv2D(self.filters, 1, activation=self.activation, **self._conv_arguments(name))
 
     def _checked_shape(self, input_shape: Shape) -> Shape:
         shape = self._image_shape(input_shape)

@@ -165,7 +165,7 @@ class _Folding:
         config = {**operation.get_config(), "name": name}
         if norm:
             config["use_bias"] = True
-        layer = self.made[id(operation)] = type(operation).from_config(config)
+        layer = self.made[id(operation)] = _public_class(operation).from_config(config)
         result = layer(*args, **kwargs)
         layer.set_weights(
             _folded_weights(operation, norm.operation) if norm else operation.get_weights()
@@ -183,6 +183,12 @@ def _comes_apart(layer: keras.Layer) -> bool:
         isinstance(inner, layers.BatchNormalization) or _comes_apart(inner)
         for inner in sublayers(layer)
     )
+
+
+def _public_class(layer: keras.Layer) -> type[keras.Layer]:
+    """Keras' class of a layer whose class within a block goes by the same name."""
+    own = type(layer)
+    return next((kind for kind in own.__mro__[1:] if kind.__name__ == own.__name__), own)
 
 
 def _does_nothing(call: Call) -> bool:
