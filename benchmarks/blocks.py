@@ -11,11 +11,13 @@ import argparse
 import os
 import statistics
 import time
+from functools import partial
 
 import report
 from plain_networks import INPUT_SHAPE, PLAIN
 
 NETWORKS = [name for name in PLAIN if name != "lenet5"]  # LeNet-5 has no blocks
+ARGUMENTS = {"inception10": {"freeze_statistics": False}}  # as the peer has it
 BATCH = 32
 ROUNDS = 7
 SECONDS_A_ROUND = 1.0
@@ -87,11 +89,13 @@ def main():
     images = generator.random((BATCH, *INPUT_SHAPE), "float32")
     batch = images, generator.integers(0, 10, BATCH)
     compiled = {"tensorflow": (False, True), "jax": (True,), "torch": (False,)}[options.backend]
+    file_name = "blocks" if options.backend == "tensorflow" else f"blocks-{options.backend}"
     rows = []
     for name in options.networks:
+        arguments = ARGUMENTS.get(name, {})
         makers = (
-            lambda name=name: PLAIN[name](keras),
-            lambda name=name: cnnblocks.create(name, input_shape=INPUT_SHAPE),
+            partial(PLAIN[name], keras),
+            partial(cnnblocks.create, name, input_shape=INPUT_SHAPE, **arguments),
         )
         unrolled_build, blocks_build = map(build_seconds, makers)
         for jit_compile in compiled:
@@ -100,14 +104,20 @@ def main():
             unrolled, blocks = compare_steps(*contestants)
             row = [name, "yes" if jit_compile else "no", 1000 * unrolled, 1000 * blocks]
             rows.append([*row, unrolled / blocks, blocks_build, blocks_build / unrolled_build])
-            print(*rows[-1], flush=True)
+            # After each row, so that a run that is stopped keeps what it measured.
+            text = body(options.backend, rows)
+            path = report.write(file_name, "What the blocks cost", text, show=False)
+    print(path.read_text())
+
+
+def body(backend, rows):
+    """The result in Markdown."""
     headers = ["network", "compiled", "unrolled: ms a step", "blocks: ms a step"]
     headers += ["unrolled / blocks", "blocks: s to build", "blocks / unrolled: build"]
-    body = f"Batch of {BATCH} images of 32x32x3, backend {options.backend}.\n\n"
-    body += report.table(headers, rows)
-    body += f"\n\nGeometric mean of the steps: {statistics.geometric_mean(r[4] for r in rows):.3f}."
-    name = "blocks" if options.backend == "tensorflow" else f"blocks-{options.backend}"
-    report.write(name, "What the blocks cost", body)
+    text = f"Batch of {BATCH} images of 32x32x3, backend {backend}.\n\n"
+    text += report.table(headers, rows)
+    mean = statistics.geometric_mean(row[4] for row in rows)
+    return f"{text}\n\nGeometric mean of the steps: {mean:.3f}."
 
 
 if __name__ == "__main__":

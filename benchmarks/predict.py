@@ -43,6 +43,7 @@ def main():
 
     import cnnblocks
 
+    file_name = "predict" if options.backend == "tensorflow" else f"predict-{options.backend}"
     rows = []
     for name in options.networks:
         count = IMAGES.get(name, 10_000)
@@ -58,12 +59,16 @@ def main():
         times = [[seconds(ask) for ask in contestants] for _ in range(ROUNDS)]
         plainly, folded = map(min, zip(*times, strict=True))
         rows.append([name, count, count / plainly, count / folded, plainly / folded])
-        print(*rows[-1], flush=True)
+        # After each row, so that a run that is stopped keeps what it measured.
+        path = report.write(file_name, "Inference", body(options.backend, rows), show=False)
+    print(path.read_text())
+
+
+def body(backend, rows):
+    """The result in Markdown."""
     headers = ["network", "images", "plain predict: images/s", "cnnblocks: images/s", "ratio"]
-    body = f"Images of 32x32x3, backend {options.backend}.\n\n" + report.table(headers, rows)
-    body += f"\n\nGeometric mean: {statistics.geometric_mean(row[4] for row in rows):.2f}."
-    name = "predict" if options.backend == "tensorflow" else f"predict-{options.backend}"
-    report.write(name, "Inference", body)
+    text = f"Images of 32x32x3, backend {backend}.\n\n" + report.table(headers, rows)
+    return f"{text}\n\nGeometric mean: {statistics.geometric_mean(row[4] for row in rows):.2f}."
 
 
 if __name__ == "__main__":
