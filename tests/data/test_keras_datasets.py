@@ -30,6 +30,7 @@ def test_from_keras_directory_and_offline(tmp_path, write_idx, make_arrays):
     write_idx(folder / "train-labels-idx1-ubyte.gz", np.arange(40) % 10)
     write_idx(folder / "t10k-images-idx3-ubyte.gz", x[40:])
     write_idx(folder / "t10k-labels-idx1-ubyte.gz", y[40:])
+    (tmp_path / "cifar100").mkdir()
     nowhere = "http://127.0.0.1:9"
     environment = {
         **os.environ, "KERAS_HOME": str(tmp_path), "http_proxy": nowhere, "https_proxy": nowhere,
@@ -37,7 +38,7 @@ def test_from_keras_directory_and_offline(tmp_path, write_idx, make_arrays):
     }  # fmt: skip
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT, "fashion_mnist", "mnist", "cifar100"],
-        capture_output=True, text=True, env=environment, check=True,
+        capture_output=True, text=True, env=environment, check=True, cwd=tmp_path,
     )  # fmt: skip
     fashion, mnist, cifar100 = result.stdout.splitlines()
     assert fashion == "fashion_mnist|40|10|Bag|Ankle boot"
@@ -45,6 +46,8 @@ def test_from_keras_directory_and_offline(tmp_path, write_idx, make_arrays):
     assert "tf-keras-datasets/mnist.npz and save it as" in mnist
     assert str(tmp_path / "datasets" / "mnist.npz") in mnist
     assert str(tmp_path / "datasets" / "cifar-100-python-target_archive") in cifar100
+    assert "For the cifar100 in this folder, write ./cifar100." in cifar100
+    assert "in this folder" not in mnist
 
 
 @pytest.mark.parametrize(("name", "classes"), [("cifar10", 10), ("cifar100", 100), ("mnist", 10)])

@@ -163,7 +163,9 @@ async def test_the_slider_goes_on_while_a_file_is_opening(open_app, wait_for, ne
         first.with_name("epoch-0004.weights.h5").write_bytes(b"")
         await pilot.press("comma")
         # A message may break a long path anywhere, so it is not looked for on the screen.
-        await wait_for(pilot, lambda: any("epoch-0004" in n.message for n in app._notifications))
+        await wait_for(
+            pilot, lambda: any("epoch-0004" in str(t.render()) for t in app.screen.query("Toast"))
+        )
         app.screen.action_earlier()
         app.screen.action_earlier()
         await wait_for(pilot, "file 3 of 5")

@@ -132,4 +132,7 @@ def _advice(name: str, download: Download, error: Exception) -> str:
         )
     steps = "; ".join(f"download {url} and save it as {directory() / f}"
                       for f, url in missing.items())  # fmt: skip
-    return f"{name} is not on this machine and cannot be downloaded ({error}). By hand: {steps}."
+    here = f" For the {name} in this folder, write ./{name}." if Path(name).exists() else ""
+    return (
+        f"{name} is not on this machine and cannot be downloaded ({error}).{here} By hand: {steps}."
+    )
