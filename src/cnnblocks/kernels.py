@@ -76,11 +76,11 @@ def convolved_batch(images: Any, kernel: Any, strides: tuple[int, int], padding:
     *kernel_size, _, filters = kernel.shape
     if None in size or min(channels, filters) < _MANY_CHANNELS or prod(size) > _MOST_PIXELS_READ:
         return None
+    if keras.backend.standardize_dtype(images.dtype) != "float32" or not _on_processor(images):
+        return None
     taps = _taps(tuple(size), tuple(kernel_size), strides, padding)
     new_size = taps.shape[:2]
-    if prod(new_size) > _MOST_PIXELS or not _on_processor(images):
-        return None
-    if keras.backend.standardize_dtype(images.dtype) != "float32":
+    if prod(new_size) > _MOST_PIXELS:
         return None
     ops = keras.ops
     pixels = ops.reshape(images, (-1, prod(size), channels))
