@@ -68,7 +68,9 @@ def test_every_scaling_is_that_of_the_host(split, scaling):
 def test_where_images_are_is_settled_by_what_there_is(split):
     streams = [BatchStream(batches(split))]
     on_cpu = (streams, ["cpu:0"], "tensorflow", Team())
-    assert settle_input("auto", *on_cpu) == "host"
+    assert settle_input("auto", *on_cpu) == "device"
+    for backend in ("jax", "torch"):
+        assert settle_input("auto", streams, ["cpu:0"], backend, Team()) == "host"
     assert settle_input("host", *on_cpu) == "host"
     assert settle_input("device", *on_cpu) == "device"
     shared = Team("tensorflow", devices=2, strategy=object())
@@ -105,8 +107,8 @@ def training(**options):
     )
 
 def interrupt(name, fields):
-    if name == "progress" and fields["epoch"] == 2 and not interrupted:
-        interrupted.append(fields["step"])
+    if name == "epoch_start" and fields["epoch"] == 2 and not interrupted:
+        interrupted.append(name)
         os.kill(os.getpid(), signal.SIGINT)
 
 def weights(run):

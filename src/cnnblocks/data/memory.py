@@ -11,14 +11,17 @@ _CGROUP = Path("/sys/fs/cgroup")
 def image_budget() -> int:
     """Return how many bytes of images may be kept in memory: half of what is free now.
 
-    A container's own limit counts where it is lower than the machine's free memory.
-
     Example:
 
         >>> image_budget() > 0
         True
     """
-    return int(_SHARE * min(psutil.virtual_memory().available, _container_free()))
+    return int(_SHARE * free_memory())
+
+
+def free_memory() -> float:
+    """Return how many bytes are free: on the machine, or in the container if that has less."""
+    return min(psutil.virtual_memory().available, _container_free())
 
 
 def _container_free() -> float:

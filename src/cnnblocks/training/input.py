@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from cnnblocks.data import Augmentation, Batches, Dataset, Preprocessing, Split
+from cnnblocks.data.memory import free_memory
 from cnnblocks.training import devices, resident
 from cnnblocks.training.distribution import Team
 from cnnblocks.training.errors import TrainingError
@@ -20,6 +21,9 @@ _BATCHES_AHEAD = 2
 
 _BYTES_AT_ONCE = 8 << 20
 """How much goes to TensorFlow's queue at once: a call for each batch costs LeNet-5 a tenth more."""
+
+_MOST_AT_ONCE = 64
+"""Plans are small: without a limit an epoch would begin when all of them are made."""
 
 _SHARE_OF_DEVICE = 0.25
 """How much of a device's free memory images may take: the network needs the rest."""
@@ -170,7 +174,8 @@ def feed(stream: BatchStream | None, team: Team | None = None) -> Any:
     import tensorflow as tf
 
     first = stream[0]
-    at_once = max(1, _BYTES_AT_ONCE // sum(array.nbytes for array in first))
+    fitting = _BYTES_AT_ONCE // sum(array.nbytes for array in first)
+    at_once = min(max(1, fitting), _MOST_AT_ONCE)
 
     def groups() -> Iterator[tuple[Any, ...]]:
         return _stacked((stream[index] for index in range(stream.num_batches)), at_once)
@@ -204,8 +209,9 @@ def settle_input(
     """Settle where the images of a training are.
 
     Args:
-        wanted: `"host"`, `"device"` or `"auto"`, which is `"device"` with JAX and PyTorch on one
-            GPU whose free memory holds all images four times.
+        wanted: `"host"`, `"device"` or `"auto"`, which is `"device"` where the free memory holds
+            all images four times and choosing them within the step is faster: on one GPU with JAX
+            and PyTorch, on a CPU with TensorFlow.
         streams: The batches of training and validation.
         names: Keras' names of the devices, such as `["gpu:0"]`.
         backend: Keras' backend.
@@ -222,10 +228,12 @@ def settle_input(
         raise TrainingError(f"--input device: {obstacle}. Use --input host.")
     if wanted != "auto":
         return wanted
-    if obstacle or not names[0].startswith("gpu"):
+    on_gpu = names[0].startswith("gpu")
+    if obstacle or on_gpu == (backend == "tensorflow"):
         return "host"
     needed = sum(len(s.batches.split) * prod(s.batches.preprocessing.input_shape) for s in streams)
-    return "device" if needed <= _SHARE_OF_DEVICE * devices.free_memory(backend) else "host"
+    free = devices.free_memory(backend) if on_gpu else free_memory()
+    return "device" if needed <= _SHARE_OF_DEVICE * free else "host"
 
 
 def _obstacle(streams: list[BatchStream], team: Team) -> str:

@@ -15,6 +15,9 @@ from keras import ops
 from cnnblocks.data import Augmentation, Batches
 from cnnblocks.training.launches import several_steps
 
+_FAR_OUTSIDE = -(2**29)
+"""Below 0 with any pixel's number added; two of them still fit into 32 bits."""
+
 
 class ResidentImages:
     """The images of some batches, in the device's memory.
@@ -64,19 +67,19 @@ class ResidentImages:
         height, width = self.pixels.shape[1:3]
         rows = ops.expand_dims(ops.arange(height), 0)
         columns = ops.expand_dims(ops.arange(width), 0)
-        hole = None
-        if self.augmentation.cutout:
-            hole = self._hole(rows, columns, plan)
+        hole = self._hole(rows, columns, plan) if self.augmentation.cutout else None
         if self.augmentation.flip:
             columns = ops.where(plan[:, 3:4] > 0, width - 1 - columns, columns)
         if self.augmentation.shift:
             rows, columns = rows + plan[:, 1:2], columns + plan[:, 2:3]
-        images, outside = self._moved(images, rows, columns)
-        for blank in (outside, hole):
-            if blank is not None:
-                fill = ops.cast(self.augmentation.fill, "uint8")
-                images = ops.where(ops.expand_dims(blank, -1), fill, images)
-        return images
+        images = self._moved(images, rows, columns)
+        if hole is None:
+            return images
+        return ops.where(ops.expand_dims(hole, -1), self._fill, images)
+
+    @property
+    def _fill(self) -> Any:
+        return ops.cast(self.augmentation.fill, "uint8")
 
     def _hole(self, rows: Any, columns: Any, plan: Any) -> Any:
         """Which pixels of each image its hole blanks."""
@@ -88,8 +91,8 @@ class ResidentImages:
         )
         return ops.logical_and(ops.expand_dims(across, 2), ops.expand_dims(along, 1))
 
-    def _moved(self, images: Any, rows: Any, columns: Any) -> tuple[Any, Any]:
-        """Images whose pixels come from other rows and columns, and which of these are outside.
+    def _moved(self, images: Any, rows: Any, columns: Any) -> Any:
+        """Images whose pixels come from other rows and columns.
 
         Args:
             images: Shape `(images, height, width, channels)`.
@@ -97,24 +100,32 @@ class ResidentImages:
             columns: Shape `(images, width)` or `(1, width)`.
         """
         height, width, channels = self.pixels.shape[1:4]
-        outside = None
-        if self.augmentation.shift and self.augmentation.border == "constant":
-            above, beside = (
-                ops.logical_or(index < 0, index >= length)
-                for index, length in ((rows, height), (columns, width))
-            )
-            outside = ops.logical_or(ops.expand_dims(above, 2), ops.expand_dims(beside, 1))
-        rows, columns = self._inside(rows, height), self._inside(columns, width)
-        count = ops.shape(images)[0]
-        first = ops.reshape(ops.arange(count) * height, (count, 1))
-        source = ops.expand_dims((first + rows) * width, 2) + ops.expand_dims(columns, 1)
-        return ops.take(ops.reshape(images, (-1, channels)), source, axis=0), outside
+        pixels = ops.reshape(images, (-1, channels))
+        first = ops.expand_dims(ops.arange(ops.shape(images)[0]) * height, 1)
+        if not (self.augmentation.shift and self.augmentation.border == "constant"):
+            rows, columns = self._inside(rows, height), self._inside(columns, width)
+            return ops.take(pixels, _crossed((first + rows) * width, columns), axis=0)
+        # Where outside takes part in a sum, the sum is below 0 and becomes 0: there is the fill.
+        outside = [
+            ops.logical_or(index < 0, index >= length)
+            for index, length in ((rows, height), (columns, width))
+        ]
+        rows = ops.where(outside[0], _FAR_OUTSIDE, (first + rows) * width + 1)
+        columns = ops.where(outside[1], _FAR_OUTSIDE, columns)
+        blank = ops.broadcast_to(self._fill, (1, channels))
+        pixels = ops.concatenate([blank, pixels], axis=0)
+        return ops.take(pixels, ops.maximum(_crossed(rows, columns), 0), axis=0)
 
     def _inside(self, index: Any, length: int) -> Any:
         if self.augmentation.border == "reflect":
             index = ops.mod(index, max(1, 2 * length - 2))
             index = ops.where(index >= length, 2 * length - 2 - index, index)
         return ops.clip(index, 0, length - 1)
+
+
+def _crossed(rows: Any, columns: Any) -> Any:
+    """The sum of each row's number and each column's, for every image."""
+    return ops.expand_dims(rows, 2) + ops.expand_dims(columns, 1)
 
 
 def plan(batches: Batches, index: int) -> np.ndarray:
