@@ -6,7 +6,8 @@ are few, several neighbouring pixels are faster than one; XLA makes a kernel by 
 none.
 
 Convolutions of a processor are written for many pixels. The last ones of a deep network on small
-images have few pixels and many channels; those are faster as matrix products.
+images have few pixels and many channels; those are faster as matrix products. So is what a
+convolution of 1x1 is anyway.
 """
 
 from functools import cache
@@ -58,10 +59,7 @@ def normalized_batch(
 
 
 def convolved_batch(images: Any, kernel: Any, strides: tuple[int, int], padding: str) -> Any | None:
-    """Convolve images of few pixels and many channels on a processor.
-
-    One product with zeros and ones lays the pixels under each position of the kernel side by side,
-    another one multiplies them by the kernel.
+    """Convolve images on a processor by matrix products: few pixels of many channels, or by 1x1.
 
     Args:
         images: `(batch, height, width, channels)`.
@@ -72,11 +70,96 @@ def convolved_batch(images: Any, kernel: Any, strides: tuple[int, int], padding:
     Returns:
         `(batch, new_height, new_width, filters)`, or `None` where Keras' operation serves better.
     """
+    if not _multiplies_well(images):
+        return None
+    if tuple(kernel.shape[:2]) != (1, 1):
+        return _by_taps(images, kernel, strides, padding)
+    if keras.backend.backend() == "torch" and strides == (1, 1):
+        return None
+    images = subsampled(images, strides)
+    return None if images is None else multiplied(images, kernel)
+
+
+def multiplied(images: Any, kernel: Any) -> Any:
+    """Convolve images by 1x1, as one matrix product.
+
+    Args:
+        images: `(batch, height, width, channels)`, of a known height and width.
+        kernel: `(1, 1, channels, filters)`.
+
+    Returns:
+        `(batch, height, width, filters)`.
+    """
+    _, height, width, channels = images.shape
+    filters = kernel.shape[-1]
+    ops = keras.ops
+    rows = ops.reshape(images, (-1, channels))
+    products = ops.matmul(rows, ops.reshape(kernel, (channels, filters)))
+    return ops.reshape(products, (-1, height, width, filters))
+
+
+def subsampled(images: Any, strides: tuple[int, int]) -> Any | None:
+    """Leave only the pixels that a convolution of 1x1 reads.
+
+    Args:
+        images: `(batch, height, width, channels)`.
+        strides: Down and across.
+
+    Returns:
+        `(batch, new_height, new_width, channels)`, or `None` where a convolution by `multiplied`
+        serves no better than Keras' own.
+    """
+    _, height, width, _ = images.shape
+    if None in (height, width) or not _multiplies_well(images):
+        return None
+    if strides == (1, 1):
+        return images
+    down, across = strides
+    if keras.backend.backend() != "tensorflow":
+        return images[:, ::down, ::across]
+    return None if height % down or width % across else _subsampled(images, strides)
+
+
+def _subsampled(images: Any, strides: tuple[int, int]) -> Any:
+    """The same by TensorFlow, whose strided slice takes as long as ten convolutions by 1x1."""
+    import tensorflow as tf
+
+    _, height, width, channels = images.shape
+    down, across = strides
+
+    def spread(rows: Any, times: int) -> Any:
+        """Put zeros behind every row, `times` as much as there was."""
+        count, length = tf.shape(rows)[0], rows.shape[1]
+        return tf.concat([rows, tf.zeros((count, (times - 1) * length), rows.dtype)], 1)
+
+    @tf.custom_gradient
+    def sample(images: Any) -> Any:
+        pixels = tf.reshape(images, (-1, down, width // across, across, channels))[:, 0, :, 0]
+
+        def gradient(upstream: Any) -> Any:
+            across_spread = spread(tf.reshape(upstream, (-1, channels)), across)
+            down_spread = spread(tf.reshape(across_spread, (-1, width * channels)), down)
+            return tf.reshape(down_spread, (-1, height, width, channels))
+
+        return tf.reshape(pixels, (-1, height // down, width // across, channels)), gradient
+
+    return sample(tf.convert_to_tensor(images))
+
+
+def _multiplies_well(images: Any) -> bool:
+    """Whether matrix products of `images` are known to be fast."""
+    return keras.backend.standardize_dtype(images.dtype) == "float32" and _on_processor(images)
+
+
+def _by_taps(images: Any, kernel: Any, strides: tuple[int, int], padding: str) -> Any | None:
+    """Convolve images of few pixels and many channels.
+
+    One product with zeros and ones lays the pixels under each position of the kernel side by side,
+    another one multiplies them by the kernel.
+    """
     _, *size, channels = images.shape
     *kernel_size, _, filters = kernel.shape
     if None in size or min(channels, filters) < _MANY_CHANNELS or prod(size) > _MOST_PIXELS_READ:
-        return None
-    if keras.backend.standardize_dtype(images.dtype) != "float32" or not _on_processor(images):
         return None
     taps = _taps(tuple(size), tuple(kernel_size), strides, padding)
     new_size = taps.shape[:2]

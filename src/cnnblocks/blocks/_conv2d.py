@@ -1,4 +1,4 @@
-"""Keras' convolution, as matrix products where images are small."""
+"""Keras' convolution, as matrix products where those are faster."""
 
 from typing import Any
 
@@ -19,3 +19,10 @@ class Conv2D(keras.layers.Conv2D):
             if outputs is not None:
                 return outputs
         return super().convolution_op(inputs, kernel)
+
+    def of_sampled(self, images: Any, training: bool | None = None) -> Any:
+        """Call this layer, of 1x1, on what `kernels.subsampled` left of its images."""
+        outputs = kernels.multiplied(images, self.kernel)
+        if self.use_bias:
+            outputs = keras.ops.add(outputs, self.bias)
+        return self.activation(outputs)

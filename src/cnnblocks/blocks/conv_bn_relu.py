@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from cnnblocks import kernels
 from cnnblocks.blocks._arguments import boolean, padding_name, positive_integer, positive_pair
 from cnnblocks.blocks._base import BatchNormBlock, Shape, build_chain
 from cnnblocks.blocks._batch_normalization import BatchNormalization
@@ -128,9 +129,29 @@ class ConvBNRelu(BatchNormBlock):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         self._checked_shape(inputs.shape)
-        x = self.conv(inputs)
-        x = self.batch_norm(x, training=False if self.freeze_statistics else training)
-        return self.activation(x)
+        if self._leaves_bias_to_norm(training) and not isinstance(inputs, keras.KerasTensor):
+            x = self.conv.convolution_op(inputs, self.conv.kernel)
+            return self._normalized(x, training, self.conv.bias)
+        return self._normalized(self.conv(inputs), training)
+
+    def of_sampled(self, images: Any, training: bool | None = None) -> Any:
+        """Call this block, of 1x1, on what `kernels.subsampled` left of its images."""
+        if self._leaves_bias_to_norm(training):
+            x = kernels.multiplied(images, self.conv.kernel)
+            return self._normalized(x, training, self.conv.bias)
+        return self._normalized(self.conv.of_sampled(images), training)
+
+    def _leaves_bias_to_norm(self, training: bool | None) -> bool:
+        """Whether the convolution's bias only moves a mean that is then taken away."""
+        return bool(self.use_bias and training and not self.freeze_statistics)
+
+    def _normalized(self, images: Any, training: bool | None, bias: Any = None) -> Any:
+        """Normalize images, and a bias that is still to be added to them, and activate them."""
+        training = False if self.freeze_statistics else training
+        if bias is None:
+            return self.activation(self.batch_norm(images, training=training))
+        shift = keras.ops.convert_to_tensor(bias)
+        return self.activation(self.batch_norm(images, training=training, shift=shift))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.conv.compute_output_shape(self._checked_shape(input_shape))

@@ -3,7 +3,9 @@
 from typing import Any
 
 import keras
+import numpy as np
 
+from cnnblocks import kernels
 from cnnblocks.blocks._arguments import positive_integer, positive_pair
 from cnnblocks.blocks._base import Shape, build_chain, call_chain
 from cnnblocks.blocks._optional_norm import OptionalNormBlock
@@ -130,8 +132,29 @@ class InceptionBlock(OptionalNormBlock):
             build_chain(branch, shape)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        outputs = [call_chain(branch, inputs, training) for branch in self._branches()]
+        outputs = self._sampled_outputs(inputs, training)
+        if outputs is None:
+            outputs = [call_chain(branch, inputs, training) for branch in self._branches()]
         return keras.ops.concatenate(outputs, axis=self._channel_axis)
+
+    def _sampled_outputs(self, inputs: Any, training: bool | None) -> list[Any] | None:
+        """What the branches give, from the pixels that strides leave, chosen once for all.
+
+        `None` where there are no strides, or where this would be no faster.
+        """
+        if isinstance(inputs, keras.KerasTensor) or self.data_format == "channels_first":
+            return None
+        if self.strides == (1, 1) or (images := kernels.subsampled(inputs, self.strides)) is None:
+            return None
+        ops = keras.ops
+        beside = ops.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
+        pooled = ops.max_pool(beside, 3, self.strides, "valid", self.data_format)
+        return [
+            self.conv_1x1.of_sampled(images, training),
+            self.conv_3x3(self.reduce_3x3.of_sampled(images, training), training=training),
+            self.conv_5x5(self.reduce_5x5.of_sampled(images, training), training=training),
+            self.pool_projection.of_sampled(pooled, training),
+        ]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = list(self.conv_1x1.compute_output_shape(self._image_shape(input_shape)))
