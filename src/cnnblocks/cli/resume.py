@@ -47,7 +47,9 @@ def resume(
 def _resume_here(run: "Run", epochs: int) -> None:
     from cnnblocks.cli.run_view import conclude, exit_status, foreground
     from cnnblocks.training.distribution import leads
+    from cnnblocks.training.shards import dedicate_process
 
+    dedicate_process()
     if not leads():
         run.resume(epochs)
         return

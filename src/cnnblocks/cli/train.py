@@ -199,7 +199,9 @@ def train(ctx: click.Context, network: str | None, data: str | None, **options: 
     """
     from cnnblocks.training import devices
     from cnnblocks.training.distribution import leads
+    from cnnblocks.training.shards import dedicate_process
 
+    dedicate_process()
     meet(options, options["backend"], options["device"])
     prepared = _prepare(ctx, network, data, options)
     quiet = options["quiet"] or options["as_json"] or not leads()

@@ -12,7 +12,7 @@ import numpy as np
 from cnnblocks.backend import select_backend
 from cnnblocks.data import Augmentation, Dataset, Preprocessing
 from cnnblocks.data import load as load_data
-from cnnblocks.training import devices
+from cnnblocks.training import devices, shards
 from cnnblocks.training.config import TrainingConfig, versions
 from cnnblocks.training.distribution import Team, gather
 from cnnblocks.training.errors import TrainingError
@@ -37,6 +37,7 @@ class Prepared:
         model: The network, not compiled.
         notes: What the user should know, such as which weights were loaded.
         team: The devices and processes that share every batch.
+        shards: Into how many parts batches are to be split; see `cnnblocks.training.shards`.
     """
 
     config: TrainingConfig
@@ -45,6 +46,7 @@ class Prepared:
     model: Any
     notes: list[str] = field(default_factory=list)
     team: Team = field(default_factory=Team)
+    shards: int = 1
 
 
 def plan(network: str, data: str | Path, **options: Any) -> Prepared:
@@ -255,12 +257,24 @@ def _build(
 ) -> Prepared:
     import keras
 
+    parts = _shards(config, dataset, names)
     keras.utils.set_random_seed(config.seed)
     team = gather(config.device, config.backend, names)
     team.check_batch_size(config.recipe.batch_size)
     with team.scope():
         model, notes = _model(config, dataset, begun)
-    return Prepared(config, dataset, names, model, notes, team)
+    return Prepared(config, dataset, names, model, notes, team, parts)
+
+
+def _shards(config: TrainingConfig, dataset: Dataset, names: list[str]) -> int:
+    """Into how many parts to split batches; TensorFlow's threads are settled by that."""
+    if config.backend != "tensorflow" or names != ["cpu:0"]:
+        return 1
+    parts = config.tuning.get("shards", 1)
+    if not config.tuning and shards.process_is_dedicated():
+        network = build_model(config, outline=True)
+        parts = shards.most(network, len(dataset.train), config.recipe.batch_size)
+    return parts if parts > 1 and shards.use_threads_for(parts) else 1
 
 
 def _model(config: TrainingConfig, dataset: Dataset, begun: bool) -> tuple[Any, list[str]]:

@@ -4,10 +4,12 @@ import sys
 
 from cnnblocks.errors import CnnblocksError
 from cnnblocks.training.run import Run
+from cnnblocks.training.shards import dedicate_process
 
 
 def main() -> None:
     """Train the run directory named on the command line."""
+    dedicate_process()
     try:
         Run(sys.argv[1]).resume()
     except CnnblocksError as error:

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from cnnblocks.data import Augmentation, Batches
+from cnnblocks.training import shards
 from cnnblocks.training.launches import several_steps
 
 _FAR_OUTSIDE = -(2**29)
@@ -146,6 +147,9 @@ class ResidentModel(keras.Model):
     It shares layers and weights with the network it is made from, and predicts like it. With JAX,
     all steps of one execution run in one launch.
 
+    Attributes:
+        shards: Into how many parts TensorFlow splits each batch; see `cnnblocks.training.shards`.
+
     Args:
         network: A Functional model.
         training: The images that it is trained on.
@@ -158,16 +162,23 @@ class ResidentModel(keras.Model):
         super().__init__(inputs=network.input, outputs=network.output, name=network.name)
         self.training_images = training
         self.validation_images: Any = validation
+        self.shards = 1
 
     def train_step(self, *state_and_data: Any) -> Any:
         """One step on images that a plan chooses; with JAX the model's state comes first."""
         *state, data = state_and_data
-        return super().train_step(*state, _carried_out(self.training_images, data))
+        data = _carried_out(self.training_images, data)
+        if self.shards > 1:
+            return shards.train_step(self, data, self.shards)
+        return super().train_step(*state, data)
 
     def test_step(self, *state_and_data: Any) -> Any:
         """One step of validation on images that a plan chooses."""
         *state, data = state_and_data
-        return super().test_step(*state, _carried_out(self.validation_images, data))
+        data = _carried_out(self.validation_images, data)
+        if self.shards > 1:
+            return shards.test_step(self, data, self.shards)
+        return super().test_step(*state, data)
 
     def make_train_function(self, force: bool = False) -> None:
         """Make what `fit` calls for every execution."""

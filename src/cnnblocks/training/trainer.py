@@ -62,6 +62,7 @@ class Training:
         self.validation = self._evaluation_stream(self.dataset.validation)
         self._settle_input()
         self.model = self._fed(prepared.model)
+        self.shards = prepared.shards if isinstance(self.model, ResidentModel) else 1
 
     def run_to_end(self) -> None:
         """Train what is left, keep the chosen weights, and read the test images once."""
@@ -117,7 +118,9 @@ class Training:
         """Settle how steps are run, once for the whole run: resuming it must compute the same."""
         if not self.config.tuning:
             config = replace(self.config, tune="off") if self.team.several else self.config
-            found = tuning.choose(config, self.devices, self.stream, self._scratch_model)
+            found = tuning.choose(
+                config, self.devices, self.stream, self._scratch_model, self.shards
+            )
             self.config = replace(self.config, tuning=found.to_dict())
         if self.team.leads:
             chosen = {name: getattr(self.config, name) for name in _SETTLED}
@@ -142,6 +145,7 @@ class Training:
         )
         model.optimizer.build(model.trainable_variables)
         if isinstance(model, ResidentModel):
+            model.shards = how.shards
             # Keras would try to build the loss and the metrics from a batch as if it held images.
             model.compute_loss(None, *self._example())
             self._build_metrics(model)

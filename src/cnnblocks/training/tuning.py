@@ -65,6 +65,7 @@ class Tuning:
         why: Where the choice comes from, in a sentence.
         threads: With how many threads PyTorch computes on a CPU; `None` for as many as it likes.
         readers: How many threads make batches of images in memory ahead; 0 for none.
+        shards: Into how many parts TensorFlow splits each batch, to compute them side by side.
     """
 
     jit_compile: bool
@@ -72,6 +73,7 @@ class Tuning:
     why: str
     threads: int | None = None
     readers: int = 0
+    shards: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """The choice as JSON can hold it."""
@@ -104,6 +106,7 @@ def choose(
     devices: list[str],
     stream: "BatchStream",
     build: Callable[[Tuning], Any],
+    shards: int = 1,
 ) -> Tuning:
     """Decide how the steps of a training are run.
 
@@ -115,14 +118,15 @@ def choose(
         devices: As `cnnblocks.training.devices.use` named them.
         stream: Its batches.
         build: Makes a fresh, compiled network for a tuning.
+        shards: Into how many parts batches are to be split.
     """
-    usual = _usual(config.backend, devices, stream.steps)
+    usual = replace(_usual(config.backend, devices, stream.steps), shards=shards)
     if config.deterministic or config.tune == "off":
         return replace(usual, why="usual for this backend and device: tuning was off")
     if config.input == "device" and config.backend != "tensorflow":
         return replace(usual, why="usual for images on the device: there is nothing to choose")
     steps = stream.steps * config.recipe.epochs
-    if known := _remembered(config, devices, steps):
+    if (known := _remembered(config, devices, steps)) and known.shards == shards:
         return known
     if _forward_seconds(build(usual), stream) * 3 * steps < _SHORT:
         return replace(usual, why="usual for this backend and device: too short to measure")
