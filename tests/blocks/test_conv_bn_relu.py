@@ -167,6 +167,48 @@ def test_it_trains_as_the_plain_layers_do_on_few_pixels(size, jit_compile):
     assert_train_alike((ours, plain), jit_compile)
 
 
+@pytest.mark.parametrize(
+    ("size", "strides", "jit_compile"),
+    [
+        ((8, 6), 1, False),
+        ((8, 6), 2, False),
+        ((8, 6), (1, 3), False),
+        ((9, 6), 2, False),
+        ((8, 6), 2, True),
+        ((None, None), 1, False),
+    ],
+)
+def test_it_trains_as_the_plain_layers_do_with_a_kernel_of_one_pixel(size, strides, jit_compile):
+    """Below another layer, so that gradients by its input count, too."""
+    inputs = keras.Input((*size, 3))
+    first = {"kernel_size": 3, "padding": "same", "name": "first"}
+    arguments = {"strides": strides, "padding": "same", "use_bias": True}
+    x = keras.layers.Conv2D(8, **first)(inputs)
+    x = keras.layers.Conv2D(12, 1, **arguments)(x)
+    x = keras.layers.BatchNormalization(momentum=0.8, epsilon=1e-2)(x)
+    plain = keras.Model(inputs, keras.layers.ReLU()(x))
+    block = cnnblocks.ConvBNRelu(
+        12, 1, batch_norm_momentum=0.8, batch_norm_epsilon=1e-2, **arguments
+    )
+    ours = keras.Model(inputs, block(keras.layers.Conv2D(8, **first)(inputs)))
+    ours.set_weights(plain.get_weights())
+    assert_train_alike((ours, plain), jit_compile)
+
+
+def test_a_bias_that_is_normalized_away_stays_and_is_part_of_the_mean(images, to_numpy):
+    ours = cnnblocks.ConvBNRelu(8, use_bias=True, batch_norm_momentum=0.5)
+    model = keras.Sequential([keras.Input(images.shape[1:]), ours])
+    ours.conv.bias.assign(np.arange(8.0) - 3)
+    model.compile(keras.optimizers.Adam(0.0), "mse")
+    target = np.ones((6, 9, 7, 8))
+    convolved = to_numpy(ours.conv(images))
+    model.train_on_batch(images, target)
+    assert_close(to_numpy(ours.batch_norm.moving_mean), convolved.mean((0, 1, 2)) / 2)
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    model.train_on_batch(images, target)
+    assert_close(to_numpy(ours.conv.bias), np.arange(8.0) - 3)
+
+
 def test_it_has_no_bias_unless_asked():
     ours = cnnblocks.ConvBNRelu(8)
     ours.build((None, 9, 9, 3))

@@ -5,17 +5,18 @@ import pytest
 import cnnblocks
 
 IMAGES = np.random.default_rng(0).normal(size=(4, 9, 8, 3)).astype("float32")
+EVEN_IMAGES = IMAGES[:, :8]
 
 
 def conv(filters, kernel_size, strides=1):
     return keras.layers.Conv2D(filters, kernel_size, strides=strides, padding="same")
 
 
-def plain_model(strides, use_batch_norm):
-    """The same computation written out in plain Keras."""
+def plain_model(strides, use_batch_norm, shape=IMAGES.shape[1:]):
+    """The same computation written out in plain Keras, below a convolution."""
 
     def branch(*layers):
-        x = inputs
+        x = below
         for layer in layers:
             x = layer(x)
             if isinstance(layer, keras.layers.Conv2D):
@@ -23,7 +24,8 @@ def plain_model(strides, use_batch_norm):
                 x = keras.layers.ReLU()(x)
         return x
 
-    inputs = keras.Input(IMAGES.shape[1:])
+    inputs = keras.Input(shape)
+    below = keras.layers.Conv2D(3, 2, padding="same", name="below")(inputs)
     branches = [
         branch(conv(2, 1, strides)),
         branch(conv(3, 1, strides), conv(4, 3)),
@@ -34,24 +36,38 @@ def plain_model(strides, use_batch_norm):
 
 
 @pytest.mark.parametrize("use_batch_norm", [False, True])
-@pytest.mark.parametrize("strides", [1, 2])
-def test_it_is_four_branches_joined(strides, use_batch_norm, to_numpy):
+@pytest.mark.parametrize(
+    ("strides", "images"),
+    [(1, IMAGES), (2, IMAGES), (2, EVEN_IMAGES), ((4, 1), EVEN_IMAGES), ((2, 4), EVEN_IMAGES)],
+)
+def test_it_is_four_branches_joined(strides, images, use_batch_norm, to_numpy):
     keras.utils.set_random_seed(0)
+    inputs = keras.Input(images.shape[1:])
     block = cnnblocks.InceptionBlock(
         (2, (3, 4), (5, 6), 7), strides=strides, use_batch_norm=use_batch_norm, use_bias=True
     )
-    block.build(IMAGES.shape)
-    model = plain_model(strides, use_batch_norm)
-    kernels = {weight.shape: weight for weight in model.weights if weight.name == "kernel"}
-    for weight in block.weights:
+    below = keras.layers.Conv2D(3, 2, padding="same", name="below")(inputs)
+    ours = keras.Model(inputs, block(below))
+    plain = plain_model(strides, use_batch_norm, images.shape[1:])
+    kernels = {weight.shape: weight for weight in plain.weights if weight.name == "kernel"}
+    for weight in ours.weights:
         if weight.name == "kernel":
-            kernels[weight.shape].assign(weight)
-    np.testing.assert_allclose(
-        to_numpy(block(IMAGES, training=True)),
-        to_numpy(model(IMAGES, training=True)),
-        rtol=1e-5,
-        atol=1e-5,
-    )
+            weight.assign(to_numpy(kernels[weight.shape]))
+    for training in (False, True):
+        np.testing.assert_allclose(
+            *(to_numpy(model(images, training=training)) for model in (ours, plain)),
+            rtol=1e-5,
+            atol=1e-5,
+        )
+    for model in (ours, plain):
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        for _ in range(2):
+            model.train_on_batch(images, np.ones(model.compute_output_shape(images.shape)))
+    for weight in ours.weights:
+        if weight.name == "kernel":
+            np.testing.assert_allclose(
+                to_numpy(weight), to_numpy(kernels[weight.shape]), rtol=1e-4, atol=1e-5
+            )
 
 
 def test_one_number_stands_for_every_branch():
