@@ -97,10 +97,14 @@ _STOPPED_AND_RESUMED = """
 import os, signal, sys
 import h5py, numpy as np
 from cnnblocks.training import train
+from cnnblocks.training.shards import dedicate_process
+
+dedicate_process()
+network = sys.argv[2]
 
 def training(**options):
     return train(
-        "baseline", "digits", input="device", images=220, epochs=3, batch_size=16, seed=3,
+        network, "digits", input="device", images=220, epochs=3, batch_size=16, seed=3,
         input_shape=(16, 16, 1), ema=0.9, label_smoothing=0.1, drop_remainder=False,
         augmentation={"shift": 2, "flip": True, "cutout": 3}, class_weights="balanced",
         optimizer="sgd", runs_dir=sys.argv[1], **options,
@@ -121,6 +125,8 @@ interrupted = []
 whole, stopped = training(), training(observer=interrupt)
 assert stopped.state == "stopped", stopped.status
 assert whole.config["input"] == "device"
+split = network == "lenet5" and os.cpu_count() > 1
+assert whole.config["tuning"]["shards"] == (2 if split else 1)
 stopped.resume()
 assert stopped.state == "finished"
 assert [e["step"] > 0 for e in stopped.events if e["event"] == "resume"] == [True]
@@ -134,14 +140,22 @@ assert losses[0] == losses[1]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_stopped_and_resumed_it_ends_the_same(backend, tmp_path):
+@pytest.mark.parametrize(
+    ("backend", "network"),
+    [
+        ("tensorflow", "baseline"),
+        ("tensorflow", "lenet5"),
+        ("jax", "baseline"),
+        ("torch", "baseline"),
+    ],
+)
+def test_stopped_and_resumed_it_ends_the_same(backend, network, tmp_path):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     script = Path(tmp_path, "stop_and_resume.py")
     script.write_text(_STOPPED_AND_RESUMED)
     result = subprocess.run(
-        [sys.executable, script, tmp_path / "runs"],
+        [sys.executable, script, tmp_path / "runs", network],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,

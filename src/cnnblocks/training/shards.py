@@ -1,10 +1,10 @@
 """Parts of a batch side by side on TensorFlow's CPU device, each operation on one thread.
 
-The operations of a small network are too short to be shared by threads: LeNet-5 takes as long on two
-cores as on one. Its batches can be shared instead. Weights are then updated by the mean of what the
-parts say, which is what the whole batch says, but for the order of sums. A network whose layers mix
-the images of a batch, as batch normalization does, or draw for each image, as dropout does, would
-compute something else, so it is left whole.
+The operations of a small network are too short to be shared by threads: LeNet-5 takes as long on
+two cores as on one. Its batches can be shared instead. Weights are then updated by the mean of what
+the parts say, which is what the whole batch says, but for the order of sums. A network whose layers
+mix the images of a batch, as batch normalization does, or draw for each image, as dropout does,
+would compute something else, so it is left whole.
 """
 
 import os
@@ -103,8 +103,7 @@ def _split(batch: tuple[Any, ...], count: int) -> list[tuple[tuple[Any, ...], An
     rows = tf.shape(batch[0])[0]
     sizes = [(rows + number) // count for number in range(count)]
     columns = [
-        [None] * count if column is None else tf.split(column, sizes, num=count)
-        for column in batch
+        [None] * count if column is None else tf.split(column, sizes, num=count) for column in batch
     ]
     shares = [tf.cast(size / rows, "float32") for size in sizes]
     return list(zip(zip(*columns), shares))
