@@ -12,7 +12,7 @@ import cnnblocks
 from cnnblocks.data import Augmentation, Batches, Preprocessing, Split
 from cnnblocks.data.images import ArrayImages
 from cnnblocks.networks import outline
-from cnnblocks.training import shards
+from cnnblocks.training import Run, shards
 from cnnblocks.training.input import PlanStream
 from cnnblocks.training.resident import ResidentModel
 
@@ -106,17 +106,25 @@ def test_threads_that_were_settled_are_left_alone():
 
 @pytest.mark.slow
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has nothing to share")
-def test_the_command_splits_and_python_does_not(tmp_path):
-    options = {"epochs": 1, "images": 96}
-    command = [sys.executable, "-m", "cnnblocks", "train", "lenet5", "--data", "digits", "--epochs"]
-    command += ["1", "--train-images", "96", "--runs-dir", tmp_path / "command", "--quiet"]
-    script = f"import cnnblocks; cnnblocks.train('lenet5', 'digits', runs_dir={str(tmp_path)!r}"
-    python = [sys.executable, "-c", f"{script} + '/python', **{options})"]
-    for arguments in (command, python):
-        subprocess.run(arguments, check=True, timeout=200)
-    tuning = {
-        name: cnnblocks.Run.open("last", tmp_path / name).config["tuning"]
-        for name in ("command", "python")
+def test_the_command_splits_wherever_images_are_and_python_does_not(tmp_path):
+    command = [sys.executable, "-m", "cnnblocks", "train", "lenet5", "--data", "digits"]
+    command += ["--epochs", "2", "--train-images", "96", "--quiet"]
+    script = "import cnnblocks, sys; cnnblocks.train('lenet5', 'digits', epochs=2, images=96)"
+    for name, arguments in {
+        "device": command,
+        "host": [*command, "--input", "host"],
+        "python": [sys.executable, "-c", script],
+    }.items():
+        environment = {**os.environ, "CNNBLOCKS_RUNS_DIR": str(tmp_path / name)}
+        subprocess.run(arguments, env=environment, check=True, timeout=200)
+    runs = {name: Run.open("last", tmp_path / name) for name in ("device", "host", "python")}
+    parts = min(os.cpu_count(), 4)
+    assert {name: run.config["tuning"]["shards"] for name, run in runs.items()} == {
+        "device": parts,
+        "host": parts,
+        "python": 1,
     }
-    assert tuning["command"]["shards"] == min(os.cpu_count(), 4)
-    assert tuning["python"]["shards"] == 1
+    assert [runs[name].config["input"] for name in ("device", "host")] == ["device", "host"]
+    losses = [[row["val_loss"] for row in run.history] for run in runs.values()]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0] == pytest.approx(losses[2], rel=1e-5)

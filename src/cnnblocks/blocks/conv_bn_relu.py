@@ -23,8 +23,9 @@ class ConvBNRelu(BatchNormBlock):
 
     The normalization is `keras.layers.BatchNormalization`. On TensorFlow and PyTorch it trains
     with their fused kernel, which Keras leaves aside: up to three times as fast on a CPU, with the
-    same results up to rounding. So are images of at most 4x4 pixels and at least 256 channels
-    convolved by matrix products there.
+    same results up to rounding. So are convolutions by 1x1, and those of images of at most 4x4
+    pixels and at least 256 channels, matrix products there. A bias takes no part in training: the
+    mean that is kept has it added, and its gradient is zero instead of a rounding error.
 
     With `freeze_statistics=True` the normalization always uses its moving mean and variance, in
     training too, and never updates them; its scale and offset still learn. That is how pretrained

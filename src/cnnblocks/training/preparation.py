@@ -270,10 +270,16 @@ def _shards(config: TrainingConfig, dataset: Dataset, names: list[str]) -> int:
     """Into how many parts to split batches; TensorFlow's threads are settled by that."""
     if config.backend != "tensorflow" or names != ["cpu:0"]:
         return 1
-    parts = config.tuning.get("shards", 1)
-    if not config.tuning and shards.process_is_dedicated():
-        network = build_model(config, outline=True)
-        parts = shards.most(network, len(dataset.train), config.recipe.batch_size)
+    if config.tuning:
+        # As it was begun, even where it is too late for the threads.
+        parts: int = config.tuning.get("shards", 1)
+        if parts > 1:
+            shards.use_threads_for(parts)
+        return parts
+    if not shards.process_is_dedicated():
+        return 1
+    network = build_model(config, outline=True)
+    parts = shards.most(network, len(dataset.train), config.recipe.batch_size)
     return parts if parts > 1 and shards.use_threads_for(parts) else 1
 
 

@@ -142,7 +142,7 @@ def plan(batches: Batches, index: int) -> np.ndarray:
 
 
 class ResidentModel(keras.Model):
-    """A network whose training and validation take plans instead of images.
+    """A network whose training and validation take plans instead of images, or batches in parts.
 
     It shares layers and weights with the network it is made from, and predicts like it. With JAX,
     all steps of one execution run in one launch.
@@ -152,15 +152,20 @@ class ResidentModel(keras.Model):
 
     Args:
         network: A Functional model.
-        training: The images that it is trained on.
-        validation: Those it is validated on, if there are any.
+        training: The images that it is trained on; `None` where batches hold images.
+        validation: Likewise those it is validated on.
     """
 
-    def __init__(self, network: Any, training: ResidentImages, validation: ResidentImages | None):
+    def __init__(
+        self,
+        network: Any,
+        training: ResidentImages | None = None,
+        validation: ResidentImages | None = None,
+    ):
         self.train_function: Any
         self.test_function: Any
         super().__init__(inputs=network.input, outputs=network.output, name=network.name)
-        self.training_images = training
+        self.training_images: Any = training
         self.validation_images: Any = validation
         self.shards = 1
 
@@ -199,6 +204,8 @@ class ResidentModel(keras.Model):
             )
 
 
-def _carried_out(resident: ResidentImages, data: Any) -> Any:
+def _carried_out(resident: ResidentImages | None, data: Any) -> Any:
+    if resident is None:
+        return data
     chosen, *labels = data
     return (resident(resident.pixels, chosen), *labels)

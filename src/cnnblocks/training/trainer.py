@@ -60,9 +60,9 @@ class Training:
             self.dataset, self.recipe, self.preprocessing, self.config.seed, self.team
         )
         self.validation = self._evaluation_stream(self.dataset.validation)
+        self.shards = prepared.shards
         self._settle_input()
         self.model = self._fed(prepared.model)
-        self.shards = prepared.shards if isinstance(self.model, ResidentModel) else 1
 
     def run_to_end(self) -> None:
         """Train what is left, keep the chosen weights, and read the test images once."""
@@ -110,7 +110,7 @@ class Training:
     def _fed(self, network: Any) -> Any:
         """A network that takes what the streams give."""
         if not isinstance(self.stream, PlanStream):
-            return network
+            return network if self.shards == 1 else ResidentModel(network)
         validation = self.validation.images if isinstance(self.validation, PlanStream) else None
         return ResidentModel(network, self.stream.images, validation)
 
