@@ -6,6 +6,7 @@ the host from (seed, epoch, batch) exactly as for images on the host, and carrie
 within the step.
 """
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -172,18 +173,18 @@ class ResidentModel(keras.Model):
     def train_step(self, *state_and_data: Any) -> Any:
         """One step on images that a plan chooses; with JAX the model's state comes first."""
         *state, data = state_and_data
-        data = _carried_out(self.training_images, data)
+        carried_out = partial(_carried_out, self.training_images)
         if self.shards > 1:
-            return shards.train_step(self, data, self.shards)
-        return super().train_step(*state, data)
+            return shards.train_step(self, data, self.shards, carried_out)
+        return super().train_step(*state, carried_out(data))
 
     def test_step(self, *state_and_data: Any) -> Any:
         """One step of validation on images that a plan chooses."""
         *state, data = state_and_data
-        data = _carried_out(self.validation_images, data)
+        carried_out = partial(_carried_out, self.validation_images)
         if self.shards > 1:
-            return shards.test_step(self, data, self.shards)
-        return super().test_step(*state, data)
+            return shards.test_step(self, data, self.shards, carried_out)
+        return super().test_step(*state, carried_out(data))
 
     def make_train_function(self, force: bool = False) -> None:
         """Make what `fit` calls for every execution."""

@@ -8,6 +8,7 @@ would compute something else, so it is left whole.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -63,37 +64,54 @@ def use_threads_for(parts: int) -> bool:
     return bool(threading.get_intra_op_parallelism_threads() == 1)
 
 
-def train_step(model: Any, data: tuple[Any, ...], count: int) -> dict[str, Any]:
-    """What Keras' `train_step` does, on `count` parts of a batch."""
+def train_step(
+    model: Any, data: tuple[Any, ...], count: int, carried_out: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """What Keras' `train_step` does, on `count` parts of a batch.
+
+    Args:
+        model: The compiled model.
+        data: Images, or plans of images, labels and, if there are any, weights of the images.
+        count: How many parts.
+        carried_out: From such a part of the batch to one with images.
+
+    Returns:
+        The metrics.
+    """
     import keras
     import tensorflow as tf
 
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     weights, optimizer = model.trainable_variables, model.optimizer
     losses, gradients, outputs = [], [], []
-    for part, share in _split((x, y, sample_weight), count):
+    for part, share in _split(data, count):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(carried_out(part))
         with tf.GradientTape() as tape:
-            y_pred = model(part[0], training=True)
-            loss = share * model.compute_loss(part[0], part[1], y_pred, part[2], training=True)
+            y_pred = model(x, training=True)
+            loss = share * model.compute_loss(x, y, y_pred, sample_weight, training=True)
             scaled = optimizer.scale_loss(loss)
         gradients.append(tape.gradient(scaled, weights))
         losses.append(loss)
         outputs.append(y_pred)
     summed = [tf.add_n(parts) for parts in zip(*gradients)]
     optimizer.apply_gradients(zip(summed, weights))
-    return _measured(model, (x, y, tf.concat(outputs, 0), sample_weight), tf.add_n(losses))
+    return _measured(model, data, tf.concat(outputs, 0), tf.add_n(losses))
 
 
-def test_step(model: Any, data: tuple[Any, ...], count: int) -> dict[str, Any]:
-    """What Keras' `test_step` does, on `count` parts of a batch."""
+def test_step(
+    model: Any, data: tuple[Any, ...], count: int, carried_out: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """What Keras' `test_step` does, on `count` parts of a batch; see `train_step`."""
     import keras
     import tensorflow as tf
 
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    outputs = [model(part[0], training=False) for part, _ in _split((x,), count)]
-    y_pred = tf.concat(outputs, 0)
-    loss = model.compute_loss(x, y, y_pred, sample_weight, training=False)
-    return _measured(model, (x, y, y_pred, sample_weight), loss)
+    losses, outputs = [], []
+    for part, share in _split(data, count):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(carried_out(part))
+        y_pred = model(x, training=False)
+        loss = model.compute_loss(x, y, y_pred, sample_weight, training=False)
+        losses.append(share * loss)
+        outputs.append(y_pred)
+    return _measured(model, data, tf.concat(outputs, 0), tf.add_n(losses))
 
 
 def _split(batch: tuple[Any, ...], count: int) -> list[tuple[tuple[Any, ...], Any]]:
@@ -102,19 +120,19 @@ def _split(batch: tuple[Any, ...], count: int) -> list[tuple[tuple[Any, ...], An
 
     rows = tf.shape(batch[0])[0]
     sizes = [(rows + number) // count for number in range(count)]
-    columns = [
-        [None] * count if column is None else tf.split(column, sizes, num=count) for column in batch
-    ]
+    given = (column for column in batch if column is not None)
+    columns = (tf.split(column, sizes, num=count) for column in given)
     shares = [tf.cast(size / rows, "float32") for size in sizes]
     return list(zip(zip(*columns), shares))
 
 
-def _measured(model: Any, batch: tuple[Any, ...], loss: Any) -> dict[str, Any]:
+def _measured(model: Any, batch: tuple[Any, ...], y_pred: Any, loss: Any) -> dict[str, Any]:
     """Update the model's metrics, and return them."""
+    import keras
     import tensorflow as tf
 
-    x, y, y_pred, sample_weight = batch
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     tracker = next(metric for metric in model.metrics if metric.name == "loss")
-    tracker.update_state(loss, sample_weight=tf.shape(x)[0])
+    tracker.update_state(loss, sample_weight=tf.shape(y_pred)[0])
     result: dict[str, Any] = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
     return result

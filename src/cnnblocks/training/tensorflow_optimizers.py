@@ -23,16 +23,25 @@ class _KeepsSlots(KeepsSlots):
 class _OneKernelAdam(_KeepsSlots):
     suffixes = ("_momentum", "_velocity")
 
+    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        """Update all variables; what depends on the step alone is computed once for them."""
+        step = tf.cast(self.iterations.value + 1, "float32")
+        self.powers = [tf.pow(beta, step) for beta in (self.beta_1, self.beta_2)]
+        try:
+            return super().apply(grads, trainable_variables)
+        finally:
+            del self.powers
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a variable, its momentum and its velocity."""
         handle, momentum, velocity = self._handles(variable)
-        step = tf.cast(self.iterations.value + 1, variable.dtype)
+        first, second = (tf.cast(power, variable.dtype) for power in self.powers)
         tf.raw_ops.ResourceApplyAdam(
             var=handle,
             m=momentum,
             v=velocity,
-            beta1_power=tf.pow(self.beta_1, step),
-            beta2_power=tf.pow(self.beta_2, step),
+            beta1_power=first,
+            beta2_power=second,
             lr=tf.cast(learning_rate, variable.dtype),
             beta1=self.beta_1,
             beta2=self.beta_2,
