@@ -66,9 +66,11 @@ def pixels_in_a_row(images: Any) -> Any | None:
 
     Returns:
         `(1, 1, pixels, channels)`, or `None` where that is of no use: it is on TensorFlow's CPU
-        device, where without XLA it changes nothing.
+        device, if channels are enough for its kernel. Without XLA it changes nothing there.
     """
-    if keras.backend.backend() != "tensorflow" or not _on_processor(images):
+    if keras.backend.backend() != "tensorflow" or images.shape[-1] < _LEAST_CHANNELS:
+        return None
+    if not _on_processor(images):
         return None
     return keras.ops.reshape(images, (1, 1, -1, images.shape[-1]))
 

@@ -104,14 +104,12 @@ def test_step(
     import keras
     import tensorflow as tf
 
-    losses, outputs = [], []
-    for part, share in _split(data, count):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(carried_out(part))
-        y_pred = model(x, training=False)
-        loss = model.compute_loss(x, y, y_pred, sample_weight, training=False)
-        losses.append(share * loss)
-        outputs.append(y_pred)
-    return _measured(model, data, tf.concat(outputs, 0), tf.add_n(losses))
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    parts = [carried_out(part) for part, _ in _split(data, count)]
+    y_pred = tf.concat([model(part[0], training=False) for part in parts], 0)
+    # Of the whole batch, since it may have fewer images than there are parts.
+    loss = model.compute_loss(x, y, y_pred, sample_weight, training=False)
+    return _measured(model, data, y_pred, loss)
 
 
 def _split(batch: tuple[Any, ...], count: int) -> list[tuple[tuple[Any, ...], Any]]:
