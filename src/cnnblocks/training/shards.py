@@ -104,10 +104,16 @@ def test_step(
     import keras
     import tensorflow as tf
 
+    def predicted(parts: list[tuple[Any, ...]]) -> Any:
+        return tf.concat([model(carried_out(part)[0], training=False) for part in parts], 0)
+
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    parts = [carried_out(part) for part, _ in _split(data, count)]
-    y_pred = tf.concat([model(part[0], training=False) for part in parts], 0)
-    # Of the whole batch, since it may have fewer images than there are parts.
+    # TensorFlow's kernels refuse a part without images.
+    y_pred = tf.cond(
+        tf.shape(x)[0] < count,
+        lambda: predicted([data]),
+        lambda: predicted([part for part, _ in _split(data, count)]),
+    )
     loss = model.compute_loss(x, y, y_pred, sample_weight, training=False)
     return _measured(model, data, y_pred, loss)
 
