@@ -20,14 +20,21 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
         While training a shift only moves the mean, which is taken away, so it is not computed.
         """
-        found = self._fused(inputs, shift) if training and self.trainable and mask is None else None
-        if found is None:
-            inputs = inputs if shift is None else self._shifted(inputs, shift)
+        learns = training and self.trainable and mask is None
+        found = self._fused(inputs, shift) if learns else None
+        if found is not None:
+            outputs, *statistics = found
+            for moving, current in zip((self.moving_mean, self.moving_variance), statistics):
+                moving.assign(moving * self.momentum + current * (1.0 - self.momentum))
+            return keras.ops.cast(outputs, self.compute_dtype)
+        if shift is None:
             return super().call(inputs, training=training, mask=mask)
-        outputs, *statistics = found
-        for moving, current in zip((self.moving_mean, self.moving_variance), statistics):
-            moving.assign(moving * self.momentum + current * (1.0 - self.momentum))
-        return keras.ops.cast(outputs, self.compute_dtype)
+        if learns and keras.backend.backend() == "jax":
+            # There what takes no part has a gradient of zero, not none.
+            outputs = super().call(inputs, training=training)
+            self.moving_mean.assign(self.moving_mean + shift * (1.0 - self.momentum))
+            return outputs
+        return super().call(self._shifted(inputs, shift), training=training, mask=mask)
 
     def _shifted(self, inputs: Any, shift: Any) -> Any:
         shape = [1] * len(inputs.shape)
