@@ -59,7 +59,7 @@ def plan(network: str, data: str | Path, **options: Any) -> Prepared:
 
 def with_model(settled: Prepared) -> Prepared:
     """What `settle` returned, with a model that can be trained."""
-    return _build(settled.config, settled.dataset, settled.devices)
+    return _build(settled.config, settled.dataset, settled.devices, outline=settled.model)
 
 
 def with_tuning_of(prepared: Prepared, other: TrainingConfig) -> Prepared:
@@ -253,11 +253,15 @@ def _input_shape(spec: Any, dataset: Dataset, chosen: Recipe) -> tuple[int, int,
 
 
 def _build(
-    config: TrainingConfig, dataset: Dataset, names: list[str], begun: bool = False
+    config: TrainingConfig,
+    dataset: Dataset,
+    names: list[str],
+    begun: bool = False,
+    outline: Any = None,
 ) -> Prepared:
     import keras
 
-    parts = _shards(config, dataset, names)
+    parts = _shards(config, dataset, names, outline)
     keras.utils.set_random_seed(config.seed)
     team = gather(config.device, config.backend, names)
     team.check_batch_size(config.recipe.batch_size)
@@ -266,7 +270,7 @@ def _build(
     return Prepared(config, dataset, names, model, notes, team, parts)
 
 
-def _shards(config: TrainingConfig, dataset: Dataset, names: list[str]) -> int:
+def _shards(config: TrainingConfig, dataset: Dataset, names: list[str], outline: Any) -> int:
     """Into how many parts to split batches; TensorFlow's threads are settled by that."""
     if config.backend != "tensorflow" or names != ["cpu:0"]:
         return 1
@@ -278,7 +282,7 @@ def _shards(config: TrainingConfig, dataset: Dataset, names: list[str]) -> int:
         return parts
     if not shards.process_is_dedicated():
         return 1
-    network = build_model(config, outline=True)
+    network = build_model(config, outline=True) if outline is None else outline
     parts = shards.most(network, len(dataset.train), config.recipe.batch_size)
     return parts if parts > 1 and shards.use_threads_for(parts) else 1
 
